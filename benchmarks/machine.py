@@ -1,0 +1,66 @@
+"""Where a benchmark ran, what it read, and how its figures are kept: shared by every bench_*.py."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import statistics
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parent.parent
+RESULTS = Path(__file__).parent / "results"
+
+
+def data() -> Path:
+    """The folder of real data: `DATAPREP_DATA`, default beside the project. Ends the program if there is none."""
+    path = Path(os.environ.get("DATAPREP_DATA") or ROOT / "../shared/data").resolve()
+    if not path.is_dir():
+        raise SystemExit(f"real data not found at {path}; set DATAPREP_DATA to its folder")
+    return path
+
+
+def machine() -> str:
+    """One line: processor, cores, Python."""
+    model = next((line for line in Path("/proc/cpuinfo").read_text().splitlines() if line.startswith("model name")), "")
+    return f"{model.partition(':')[2].strip()}, {os.cpu_count()} cores, Python {platform.python_version()}"
+
+
+def one_core() -> None:
+    """Stay on the last core of those allowed, with everything this process starts."""
+    os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
+
+
+def seconds(work: Callable[[], object], runs: int = 5) -> list[float]:
+    """Wall time of each of `runs` runs, after one that is not counted."""
+    work()
+    return [_once(work) for _ in range(runs)]
+
+
+def _once(work: Callable[[], object]) -> float:
+    began = time.perf_counter()
+    work()
+    return time.perf_counter() - began
+
+
+def in_turn(
+    first: Callable[[], object], second: Callable[[], object], runs: int = 5
+) -> tuple[list[float], list[float]]:
+    """Two works A B A B ..., so that a change of the machine's speed meets both."""
+    first(), second()
+    pairs = [(_once(first), _once(second)) for _ in range(runs)]
+    return [a for a, _ in pairs], [b for _, b in pairs]
+
+
+def spread(values: list[float]) -> str:
+    """`median (min to max)`."""
+    return f"{statistics.median(values):.3g} ({min(values):.3g} to {max(values):.3g})"
+
+
+def keep(name: str, figures: dict[str, Any]) -> None:
+    """Write figures beside the machine they were measured on to results/NAME.json."""
+    RESULTS.mkdir(exist_ok=True)
+    (RESULTS / f"{name}.json").write_text(json.dumps({"machine": machine(), **figures}, indent=1) + "\n")

@@ -1,0 +1,222 @@
+"""Make a finished run visible: samples, timings, then the manifest, which is the commit; then tidy up."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from dataprep import __version__, manifest
+from dataprep.errors import OutputError
+from dataprep.ledger import QUARANTINE, Entry, Ledger
+from dataprep.plan import FOLDERS, INPUTS, PLAN, Plan, fingerprint, package_version
+from dataprep.resume import WORK, Progress, record_path, step_path
+from dataprep.store import Store, json_bytes
+
+SAMPLES = "dropped/samples.jsonl"
+TIMINGS = "timings.json"
+QUARANTINED = f"{WORK}/quarantine.json"
+
+
+def commit(plan: Plan, store: Store, progress: Progress, *, keep: bool, wall_s: float, workers: int) -> dict[str, Any]:
+    """Publish the manifest of a run whose every task is done, unless it is in place already. Gives the manifest."""
+    records = pass_records(plan, progress)
+    total = totals(records)
+    value = _manifest(plan, progress, records, total)
+    lines = [json.dumps(sample._asdict(), ensure_ascii=False) for sample in total.samples]
+    samples = "".join(f"{line}\n" for line in lines).encode()
+    if store.read_bytes(SAMPLES) != samples:
+        store.publish_bytes(SAMPLES, samples)
+    if store.read_bytes(manifest.MANIFEST) != json_bytes(value):
+        store.publish_json(TIMINGS, _timings(records, wall_s, workers))
+        store.publish_json(manifest.MANIFEST, value)
+    _tidy(plan, store, progress, value, keep=keep)
+    return value
+
+
+def refuse_foreign(store: Store) -> None:
+    """Raise OutputError if the output holds files that no run made: tidying up would remove them."""
+    if store.exists(PLAN) or store.exists(manifest.MANIFEST):
+        return
+    for folder in FOLDERS:
+        if store.files(folder):
+            raise OutputError(
+                f"{store.root}: its folder '{folder}' holds files that no run wrote; choose another place with --output"
+            )
+
+
+def pass_records(plan: Plan, progress: Progress) -> list[list[dict[str, Any]]]:
+    """The records of every task of every pass, in order."""
+    found = []
+    for p in plan.passes:
+        tasks = progress.pass_tasks(p.number)
+        assert tasks is not None, "commit before every pass is done"
+        records = [progress.record(task["name"]) for task in tasks]
+        found.append([record for record in records if record is not None])
+        assert len(found[-1]) == len(tasks), "commit before every task is done"
+    return found
+
+
+def totals(records: list[list[dict[str, Any]]]) -> Ledger:
+    """The run's accounts: the first pass's records at the source, every pass's stages, the last pass's output."""
+    total = Ledger()
+    for number, tasks in enumerate(records):
+        for record in tasks:
+            ledger = Ledger.from_json(record["ledger"])
+            if number:
+                ledger.records = ledger.documents = ledger.bytes = 0
+            if number < len(records) - 1:
+                ledger.languages, ledger.sources = {}, {}
+            total.add(ledger)
+    total.check()
+    return total
+
+
+def _manifest(plan: Plan, progress: Progress, records: list[list[dict[str, Any]]], total: Ledger) -> dict[str, Any]:
+    files = {relative: (size, sha) for record in records[-1] for relative, size, sha in record["files"]}
+    shards = [
+        {
+            "path": r["documents"],
+            "rows": r["rows"],
+            "bytes": files[r["documents"]][0],
+            "sha256": files[r["documents"]][1],
+        }
+        for r in records[-1]
+        if r["documents"] is not None
+    ]
+    artefacts = []
+    for p in plan.passes:
+        for task in progress.finish_tasks(p.number):
+            record = progress.record(task["name"])
+            assert record is not None
+            artefacts += [
+                {"path": relative, "bytes": size, "sha256": sha, "counts": record["counts"]}
+                for relative, size, sha in record["files"]
+            ]
+    return {
+        "version": manifest.VERSION,
+        "kind": "documents",
+        "fingerprint": plan.fingerprint,
+        "pipeline": plan.pipeline.to_json() | ({"limit": plan.limit} if plan.limit is not None else {}),
+        "inputs": [
+            {"path": f.relative, "bytes": f.bytes, kind: tag}
+            for f, (kind, tag) in zip(plan.inputs, plan.identities, strict=True)
+        ],
+        "stages": [_source_entry(plan, total), *_stage_entries(plan, total)],
+        "documents": sum(s["rows"] for s in shards),
+        "languages": _by_name(total.languages),
+        "sources": _by_name(total.sources),
+        "shards": shards,
+        "artefacts": artefacts,
+        "models": dict(sorted({k: v for fact in plan.facts for k, v in fact["models"].items()}.items())),
+        "packages": dict(
+            sorted(
+                {
+                    "dataprep": __version__,
+                    "pyarrow": package_version("pyarrow"),
+                    **{k: v for fact in plan.facts for k, v in fact["packages"].items()},
+                }.items()
+            )
+        ),
+        "parents": _parents(plan),
+    }
+
+
+def _source_entry(plan: Plan, total: Ledger) -> dict[str, Any]:
+    return {
+        "name": plan.pipeline.source_kind,
+        "fingerprint": _fact_print(plan, None),
+        "documents_in": total.records,
+        "documents_out": total.documents,
+        "bytes_in": sum(f.bytes for f in plan.inputs),
+        "bytes_out": total.bytes,
+        "dropped": dict(sorted(total.skipped.items())),
+        "damaged": total.damaged,
+    }
+
+
+def _stage_entries(plan: Plan, total: Ledger) -> list[dict[str, Any]]:
+    labels = [placed.label for placed in plan.pipeline.entries]
+    if QUARANTINE in total.stages:
+        labels = [QUARANTINE, *labels]
+    entries = []
+    for label in labels:
+        entry = total.stages.get(label, Entry())
+        entries.append(
+            {
+                "name": label,
+                "fingerprint": _fact_print(plan, label),
+                "documents_in": entry.documents_in,
+                "documents_out": entry.documents_out,
+                "bytes_in": entry.bytes_in,
+                "bytes_out": entry.bytes_out,
+                "dropped": dict(sorted(entry.dropped.items())),
+                "dropped_by_language": _sorted(entry.dropped_by_language),
+                "dropped_by_source": _sorted(entry.dropped_by_source),
+            }
+        )
+    return entries
+
+
+def _fact_print(plan: Plan, label: str | None) -> str:
+    return fingerprint([fact for fact in plan.facts if fact.get("label") == label])
+
+
+def _by_name(counts: dict[str, list[int]]) -> dict[str, dict[str, int]]:
+    return {name: {"documents": n, "bytes": size} for name, (n, size) in sorted(counts.items())}
+
+
+def _sorted(counts: dict[str, dict[str, int]]) -> dict[str, dict[str, int]]:
+    return {key: dict(sorted(inner.items())) for key, inner in sorted(counts.items())}
+
+
+def _parents(plan: Plan) -> list[dict[str, Any]]:
+    """Manifests whose shards this run read."""
+    found: dict[str, dict[str, Any]] = {}
+    for file in plan.inputs:
+        folder, documents, _ = file.path.rpartition("/documents/")
+        if documents and folder not in found:
+            above = Store(folder).read_json(manifest.MANIFEST)
+            if above is not None:
+                found[folder] = {"name": above["pipeline"]["name"], "fingerprint": above["fingerprint"]}
+    return [found[folder] for folder in sorted(found)]
+
+
+def _timings(records: list[list[dict[str, Any]]], wall_s: float, workers: int) -> dict[str, Any]:
+    """Where the time went; beside the manifest because it is never the same twice."""
+    seconds: dict[str, float] = {}
+    peak = 0
+    for record in (r for tasks in records for r in tasks):
+        for what, spent in record["timing"]["seconds"].items():
+            seconds[what] = seconds.get(what, 0.0) + spent
+        peak = max(peak, record["timing"]["peak_memory_bytes"])
+    return {
+        "wall_s": round(wall_s, 3),
+        "workers": workers,
+        "peak_worker_memory_bytes": peak,
+        "seconds": {what: round(spent, 3) for what, spent in seconds.items()},
+    }
+
+
+def _tidy(plan: Plan, store: Store, progress: Progress, value: dict[str, Any], *, keep: bool) -> None:
+    """Remove what the manifest does not list: shards, verdicts and artefacts of other plans, and intermediates."""
+    records: set[str] = set()
+    verdicts: set[str] = set()
+    work: set[str] = {PLAN, INPUTS, QUARANTINED, f"{WORK}/lease.json", *(step_path(step) for step in plan.steps)}
+    for p in plan.passes:
+        tasks = [*(progress.pass_tasks(p.number) or ()), *(progress.combine_tasks(p.number) or ())]
+        tasks += progress.finish_tasks(p.number)
+        for task in tasks:
+            names = [task["name"], *(part["name"] for part in task.get("collect", {}).values())]
+            for name in names:
+                record = progress.record(name)
+                if record is None:
+                    continue
+                records.add(record_path(name))
+                if "verdicts" in task and name == task["name"]:
+                    verdicts |= {f[0] for f in record["files"] if f[0].startswith("verdicts/")}
+                if keep:
+                    work |= {f[0] for f in record["files"]}
+    store.prune("documents", {s["path"] for s in value["shards"]})
+    store.prune("verdicts", verdicts)
+    store.prune("artefacts", {a["path"] for a in value["artefacts"]})
+    store.prune(WORK, records | work)

@@ -1,0 +1,327 @@
+"""Find one document in a finished run: its scores, what they were compared with, its verdict, where it is now."""
+
+from __future__ import annotations
+
+import difflib
+import json
+import posixpath
+import re
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.dataset as ds
+import pyarrow.parquet as pq
+
+from dataprep import manifest, pipeline, schema
+from dataprep.commit import SAMPLES
+from dataprep.documents import Documents
+from dataprep.errors import InputError, UsageError
+from dataprep.ledger import Sample
+from dataprep.pipeline import Pipeline
+from dataprep.plan import PLAN
+from dataprep.stage import Map
+from dataprep.stages.quality.thresholds import Rule, Thresholds
+from dataprep.store import Store
+
+NEAR = 1000
+"""Ids that share a half with the one asked for and are compared letter by letter."""
+
+
+class Run(NamedTuple):
+    """A finished run's folder."""
+
+    root: str
+    store: Store
+    manifest: dict[str, Any]
+    pipeline: Pipeline
+    """As the manifest records it: stages and settings, no paths."""
+
+
+class Score(NamedTuple):
+    """One score of one document, and a bound it was compared with, if any."""
+
+    name: str
+    value: Any
+    min: float | None = None
+    max: float | None = None
+    exclusive: bool = False
+    """The bound itself is dropped too."""
+    missed: bool = False
+    reason: str | None = None
+    """The defect that this bound names; the first one missed, in this order, is the verdict."""
+
+
+class Judged(NamedTuple):
+    """One entry of the pipeline and one document."""
+
+    stage: str
+    verdict: str
+    """`kept`, `dropped` or `not reached`."""
+    reason: str | None
+    scores: tuple[Score, ...]
+
+
+class Copy(NamedTuple):
+    """The document that was kept in place of a duplicate."""
+
+    id: str
+    input: str
+    offset: int
+
+
+class Found(NamedTuple):
+    """All that a run knows about one document."""
+
+    id: str
+    input: str
+    """Path of its input, relative to the common folder of the inputs."""
+    offset: int
+    """In its input, in the source's unit: bytes for WARC, WET and JSONL, the row for Parquet."""
+    verdict: str
+    """`kept` or `dropped`."""
+    stage: str | None
+    reason: str | None
+    copy_of: Copy | None
+    shard: str | None
+    row: int | None
+    """Its row in the shard, from 0."""
+    stages: tuple[Judged, ...]
+
+
+# ---------------------------------------------------------------- runs
+
+
+def folder(given: str | None) -> str:
+    """The folder of a run: as given, also as the path of its manifest; else this one, else the only one in ./out.
+
+    Raises UsageError if there is none or more than one to choose from.
+    """
+    if given is not None:
+        if posixpath.basename(given) == manifest.MANIFEST:
+            given = posixpath.dirname(given) or "."
+        return given.rstrip("/") or "/"
+    if Path(manifest.MANIFEST).is_file():
+        return "."
+    runs = sorted(str(path.parent) for path in Path("out").glob(f"*/{manifest.MANIFEST}"))
+    if not runs:
+        raise UsageError("there is no finished run here or in ./out; name a run's folder, as in out/web")
+    if len(runs) > 1:
+        raise UsageError(f"there are {len(runs)} runs; name the folder of one: {', '.join(runs)}")
+    return runs[0]
+
+
+def open_run(given: str | None) -> Run:
+    """A finished run. Raises UsageError or InputError if `given` (see `folder`) is none."""
+    root = folder(given)
+    made = manifest.read(root)
+    if made["kind"] != "documents":
+        raise InputError(f"{root}: holds {made['kind']}, not documents")
+    kind, source = next(iter(made["pipeline"]["source"].items()))
+    settings = {key: value for key, value in made["pipeline"].items() if key != "limit"}
+    settings |= {"source": {kind: source | {"paths": []}}, "output": root}
+    return Run(root, Store(root), made, pipeline.parse(settings, f"{root}/{manifest.MANIFEST}"))
+
+
+def samples(run: Run) -> list[Sample]:
+    """The samples of dropped documents, by stage, reason and rank."""
+    raw = run.store.read_bytes(SAMPLES)
+    if raw is None:
+        raise InputError(f"{run.root}/{SAMPLES}: does not exist; `dataprep run` writes it")
+    return [Sample(**json.loads(line)) for line in raw.splitlines()]
+
+
+# ---------------------------------------------------------------- documents
+
+
+def find(run: Run, wanted: str) -> list[Found]:
+    """Every document with this id, in order of the inputs. Raises InputError with a near id if there is none.
+
+    Reads the id column of the first pass's verdicts, then single row groups; holds little more than one of these.
+    """
+    passes = _verdicts(run)
+    names = pc.field(schema.ID) == wanted
+    places = _table(run, passes[0], names, [schema.PLACE]).column(schema.PLACE).to_pylist()
+    if not places:
+        raise InputError(f"{wanted}: no document in {run.root} has this id{_near(run, passes[0], wanted)}")
+    return [_found(run, passes, place) for place in sorted(places)]
+
+
+def _verdicts(run: Run) -> list[list[str]]:
+    """Verdict files of each pass."""
+    planned = run.store.read_json(PLAN)
+    if planned is not None and planned["fingerprint"] != run.manifest["fingerprint"]:
+        raise InputError(
+            f"{run.root}: a later run began here and has not finished; finish it with `dataprep run`, then ask again"
+        )
+    passes: dict[int, list[str]] = {}
+    for path in run.store.files("verdicts"):
+        passes.setdefault(int(posixpath.basename(path).partition("-")[0]), []).append(path)
+    if not passes:
+        raise InputError(f"{run.root}/verdicts: no verdicts are left; `dataprep run` writes them")
+    return [passes[number] for number in sorted(passes)]
+
+
+def _dataset(run: Run, paths: list[str]) -> ds.Dataset:
+    files = [f"{run.store.base}/{path}" for path in paths]
+    return ds.dataset(files, format="parquet", filesystem=None if run.store.local else run.store.fs)
+
+
+def _table(run: Run, paths: list[str], where: pc.Expression, columns: list[str] | None = None) -> pa.Table:
+    """The rows of Parquet files that fit, with the file each is in as `__filename`."""
+    rows = _dataset(run, paths)
+    return rows.to_table(filter=where, columns=columns or [*rows.schema.names, "__filename"])
+
+
+def _near(run: Run, paths: list[str], wanted: str) -> str:
+    """`; did you mean 'x'?` for the nearest id that holds, begins or ends as the one asked for."""
+    half = (len(wanted) + 1) // 2
+    close: list[str] = []
+    for batch in _dataset(run, paths).to_batches(columns=[schema.ID]):
+        ids = batch.column(0)
+        fits = pc.match_substring(ids, wanted, ignore_case=True)
+        if half > 1:
+            fits = pc.or_(fits, pc.or_(pc.starts_with(ids, wanted[:half]), pc.ends_with(ids, wanted[-half:])))
+        close += ids.filter(fits).to_pylist()[: NEAR - len(close)]
+        if len(close) >= NEAR:
+            break
+    near = difflib.get_close_matches(wanted, close, n=3, cutoff=0.6) or close[:3]
+    if not near:
+        return "; a record skipped at the source has none: see `dataprep dropped`"
+    return f"; did you mean {' or '.join(repr(name) for name in dict.fromkeys(near))}?"
+
+
+def _found(run: Run, passes: list[list[str]], place: int) -> Found:
+    values: dict[str, pa.Array] = {}
+    for paths in passes:
+        row = _table(run, paths, pc.field(schema.PLACE) == place)
+        if not row.num_rows:
+            break
+        values |= {name: row.column(name).combine_chunks() for name in row.schema.names}
+        last = paths
+    stage, reason = values["stage"][0].as_py(), values["reason"][0].as_py()
+    shard = number = None
+    if stage is None:
+        assert last == passes[-1], "a document without a reason is missing from later verdicts"
+        shard, number = _whereabouts(run, values["__filename"][0].as_py(), place)
+        if schema.LANGUAGE not in values:  # a column of the source
+            values |= _language(run, shard, number)
+    name, offset = _origin(run, place)
+    return Found(
+        values[schema.ID][0].as_py(),
+        name,
+        offset,
+        "kept" if stage is None else "dropped",
+        stage,
+        reason,
+        None if stage is None else _copy(run, passes, stage, place),
+        shard,
+        number,
+        _judged(run.pipeline, values, stage, reason),
+    )
+
+
+def _origin(run: Run, place: int) -> tuple[str, int]:
+    """Path of the input and offset in it."""
+    number, offset = place >> schema.PLACE_BITS, place & ((1 << schema.PLACE_BITS) - 1)
+    return run.manifest["inputs"][number]["path"], offset
+
+
+def _whereabouts(run: Run, verdicts: str, place: int) -> tuple[str, int]:
+    """Shard and row of a kept document. Verdicts `P-NNNNN-MARK` are those of shard `NNNNN-MARK`, in its order."""
+    name = posixpath.basename(verdicts)
+    shard = f"documents/{name.partition('-')[2]}"
+    assert shard in {s["path"] for s in run.manifest["shards"]}, f"{name}: no shard {shard} in the manifest"
+    with run.store.fetched(f"verdicts/{name}") as path:
+        table = pq.read_table(path, columns=[schema.PLACE, "stage"])
+    kept = table.filter(pc.is_null(table.column("stage"))).column(schema.PLACE).to_numpy()
+    return shard, int(np.flatnonzero(kept == place)[0])
+
+
+def _language(run: Run, shard: str, row: int) -> dict[str, pa.Array]:
+    with run.store.fetched(shard) as path, pq.ParquetFile(path) as file:
+        if schema.LANGUAGE not in file.schema_arrow.names:
+            return {}
+        before = 0
+        for group in range(file.num_row_groups):
+            rows = file.metadata.row_group(group).num_rows
+            if row < before + rows:
+                column = file.read_row_group(group, columns=[schema.LANGUAGE]).column(0).combine_chunks()
+                return {schema.LANGUAGE: column.slice(row - before, 1)}
+            before += rows
+    raise InputError(f"{run.root}/{shard}: has no row {row}; see `dataprep manifest verify {run.root}`")
+
+
+def _copy(run: Run, passes: list[list[str]], label: str, place: int) -> Copy | None:
+    """The document kept in place of this one, where the stage that dropped it read a list that says so."""
+    lists = {p.stage.reads_artefact() for p in run.pipeline.parts if p.label == label} - {None}
+    for artefact in run.manifest.get("artefacts", []):
+        path = artefact["path"]
+        if not any(
+            re.fullmatch(rf"artefacts/{re.escape(str(name))}-[0-9a-f]{{8}}/.*\.parquet", path) for name in lists
+        ):
+            continue
+        if not {schema.PLACE, "kept"} <= set(_dataset(run, [path]).schema.names):
+            continue
+        for kept in _table(run, [path], pc.field(schema.PLACE) == place, ["kept"]).column("kept").to_pylist():
+            names = _table(run, passes[0], pc.field(schema.PLACE) == kept, [schema.ID])
+            return Copy(names.column(0)[0].as_py(), *_origin(run, kept))
+    return None
+
+
+# ---------------------------------------------------------------- scores
+
+
+def _judged(pipe: Pipeline, values: dict[str, pa.Array], stage: str | None, reason: str | None) -> tuple[Judged, ...]:
+    """Every entry in order. A document that killed its worker was dropped before the first one."""
+    found = []
+    labels = [entry.label for entry in pipe.entries]
+    end = labels.index(stage) if stage in labels else -1 if stage is not None else len(labels)
+    for n, label in enumerate(labels):
+        if n > end:
+            found.append(Judged(label, "not reached", None, ()))
+            continue
+        verdict = ("dropped", reason) if n == end else ("kept", None)
+        found.append(Judged(label, *verdict, _scores(pipe, label, values)))
+    return tuple(found)
+
+
+def _scores(pipe: Pipeline, label: str, values: dict[str, pa.Array]) -> tuple[Score, ...]:
+    """Scores with bounds, in the order in which they are tried, then the scores without one."""
+    stages = [part.stage for part in pipe.parts if part.label == label]
+    rules = [rule for stage in stages if isinstance(stage, Thresholds) for rule in stage.rules]
+    plain = [name for stage in stages if isinstance(stage, Map) for name in stage.gives() if name in values]
+    found = [_compared(rule, label, values) for rule in rules if rule.column in values]
+    bounded = {rule.column for rule in rules}
+    found += [Score(_short(name, label), _value(values[name])) for name in plain if name not in bounded]
+    return tuple(found)
+
+
+def _compared(rule: Rule, label: str, values: dict[str, pa.Array]) -> Score:
+    language = values[schema.LANGUAGE][0].as_py() if schema.LANGUAGE in values else schema.UNDETERMINED
+    upper = rule.min is None and rule.max is not None
+    bound = rule.languages.get(language, rule.max if upper else rule.min)
+    # The stage itself compares: a rule missed here is a rule missed in the run.
+    row = {name: values[name] for name in (rule.column, schema.LANGUAGE) if name in values}
+    missed = Thresholds(rules=(rule,)).reasons(Documents(pa.RecordBatch.from_pydict(row)))[0].is_valid
+    return Score(
+        _short(rule.column, label),
+        _value(values[rule.column]),
+        None if upper else bound,
+        bound if upper else None,
+        rule.exclusive,
+        missed,
+        rule.reason,
+    )
+
+
+def _short(column: str, label: str) -> str:
+    return column.removeprefix(f"{label}.")
+
+
+def _value(column: pa.Array) -> Any:
+    """A float32 as the shortest decimal that means it: 0.3, not 0.30000001192092896."""
+    value = column[0].as_py()
+    return float(str(np.float32(value))) if value is not None and pa.types.is_float32(column.type) else value

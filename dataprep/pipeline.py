@@ -1,0 +1,298 @@
+"""YAML -> a typed Pipeline. Every error names the file, the stage, the setting and the nearest right name."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal, NamedTuple, TypeVar
+
+import yaml
+from pydantic import BaseModel, Field, ValidationError
+
+from dataprep import catalog
+from dataprep.errors import DataprepError, UsageError, did_you_mean
+from dataprep.ledger import QUARANTINE
+from dataprep.stage import Composite, Config, Source, Stage
+
+M = TypeVar("M", bound=BaseModel)
+
+LABEL = re.compile(r"\w[\w-]*")
+"""Labels become names of columns and files; a dot would divide `--set LABEL.KEY`."""
+
+
+class Settings(Config):
+    """The top level of a pipeline file."""
+
+    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
+    """Name of the corpus; the `source` of its documents unless the source says otherwise."""
+    source: dict[str, Any]
+    """One kind of source and its paths: `{warc: data/*.warc.gz}` or `{jsonl: {paths: [a, b], name: wiki}}`."""
+    output: str
+    """Folder the run writes, local or a URL; relative to where the command is typed."""
+    stages: list[str | dict[str, Any]]
+    """Stages in order: a name, or a name with its settings; `as:` renames one that is used twice."""
+    on_error: Literal["fail", "quarantine"] = "fail"
+    """A document that kills its worker: `fail` names it and stops its task, `quarantine` drops and counts it."""
+    max_batch_seconds: float = Field(600.0, gt=0)
+    """A batch that makes no progress for this long counts as hung; its document is looked for."""
+    task_mib: float = Field(32.0, gt=0)
+    """Stored MiB of input that one task reads: seconds of work, so that little is lost when one dies. Shards of the
+    corpus are cut where tasks end; after a barrier eight of them make one."""
+
+
+class Placed(NamedTuple):
+    """A stage at its place in a pipeline."""
+
+    label: str
+    """The entry's name: the stage's, or `as:`. All parts of a Composite share it."""
+    stage: Stage
+
+
+class Pipeline(NamedTuple):
+    """A checked pipeline. `entries` is what the user wrote, `parts` what runs (Composites expanded)."""
+
+    name: str
+    source_kind: str
+    source: Source
+    output: str
+    entries: tuple[Placed, ...]
+    parts: tuple[Placed, ...]
+    on_error: str
+    max_batch_seconds: float
+    task_mib: float
+
+    def to_json(self) -> dict[str, Any]:
+        """What was asked, without paths: equal pipelines over equal inputs are equal wherever they run."""
+        settings = self.source.model_dump(mode="json", exclude={"paths"})
+        return {
+            "name": self.name,
+            "source": {self.source_kind: settings},
+            "stages": [_entry_json(placed) for placed in self.entries],
+            "task_mib": self.task_mib,
+        }
+
+
+def _entry_json(placed: Placed) -> dict[str, Any]:
+    config = placed.stage.model_dump(mode="json")
+    name = placed.stage.stage_name()
+    return {name: ({"as": placed.label} if placed.label != name else {}) | config}
+
+
+class _Loader(yaml.SafeLoader):
+    """SafeLoader that refuses a key written twice: YAML would silently keep the last."""
+
+
+def _mapping(loader: _Loader, node: yaml.MappingNode) -> dict[Any, Any]:
+    seen: dict[Any, Any] = {}
+    for key_node, value_node in node.value:
+        key = loader.construct_object(key_node, deep=True)
+        if key in seen:
+            raise yaml.MarkedYAMLError(problem=f"'{key}' is given twice", problem_mark=key_node.start_mark)
+        seen[key] = loader.construct_object(value_node, deep=True)
+    return seen
+
+
+# YAML 1.1 reads `no` as false; here it is Norwegian, in `keep: [no]` and as a key. Only true and false are booleans.
+_Loader.yaml_implicit_resolvers = {
+    first: [(tag, pattern) for tag, pattern in resolvers if tag != "tag:yaml.org,2002:bool"]
+    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
+_Loader.add_implicit_resolver("tag:yaml.org,2002:bool", re.compile("^(?:true|false)$"), list("tf"))
+_Loader.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, _mapping)
+
+
+def load(
+    path: str | Path,
+    *,
+    overrides: tuple[str, ...] = (),
+    inputs: tuple[str, ...] = (),
+    output: str | None = None,
+) -> Pipeline:
+    """Read and check a pipeline file.
+
+    `overrides` are `STAGE.KEY=VALUE` (VALUE is YAML); `inputs` replace the source's paths, and its kind where the
+    suffix says so. Raises UsageError, one line.
+    """
+    file = Path(path)
+    where = file.name
+    try:
+        raw = yaml.load(file.read_text("utf-8"), _Loader)
+    except FileNotFoundError:
+        raise UsageError(f"{path}: no such file") from None
+    except IsADirectoryError:
+        raise UsageError(f"{path}: is a folder; name the YAML file in it") from None
+    except UnicodeDecodeError as error:
+        raise UsageError(f"{path}: byte {error.start} is not UTF-8; save the file as UTF-8") from error
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        line = f" line {mark.line + 1}" if mark else ""
+        raise UsageError(f"{where}:{line} {getattr(error, 'problem', None) or error}".replace("\n", " ")) from error
+    if not isinstance(raw, dict):
+        raise UsageError(f"{where}: must be a mapping with name, source, output and stages")
+    pipe = parse(raw, where, overrides=overrides, inputs=inputs, output=output)
+    if not pipe.source.paths:
+        raise UsageError(f"{where}: source {pipe.source_kind}: names no paths; give a file, a glob or a folder")
+    return pipe
+
+
+def parse(
+    raw: Mapping[str, Any],
+    where: str,
+    *,
+    overrides: tuple[str, ...] = (),
+    inputs: tuple[str, ...] = (),
+    output: str | None = None,
+) -> Pipeline:
+    """Check a pipeline given as a mapping; `where` is what errors call it."""
+    settings = _validated(Settings, dict(raw) | ({"output": output} if output else {}), where)
+    entries: list[tuple[str, str, dict[str, Any]]] = []
+    for n, item in enumerate(settings.stages, 1):
+        entries.append(_entry(item, f"{where}: stage {n}"))
+    for override in overrides:
+        _override(entries, override)
+    kind, source = _source(settings, where, inputs)
+
+    placed: list[Placed] = []
+    parts: list[Placed] = []
+    labels: dict[str, int] = {}
+    for n, (name, label, config) in enumerate(entries, 1):
+        at = f"{where}: stage {n} {label}"
+        if label == QUARANTINE or (label != name and not LABEL.fullmatch(label)):
+            raise UsageError(f"{at}: '{label}' can't be a name; use letters, digits, _ and -, but not '{QUARANTINE}'")
+        if label in labels:
+            raise UsageError(f"{at}: the name is taken by stage {labels[label]}; give this one `as: another_name`")
+        labels[label] = n
+        stage = _validated(_class(name, f"{where}: stage {n}"), config, at)
+        placed.append(Placed(label, stage))
+        parts += _expand(placed[-1], at)
+    return Pipeline(
+        settings.name,
+        kind,
+        source,
+        settings.output,
+        tuple(placed),
+        tuple(parts),
+        settings.on_error,
+        settings.max_batch_seconds,
+        settings.task_mib,
+    )
+
+
+def _class(name: str, at: str) -> type[Stage]:
+    try:
+        return catalog.stage(name)
+    except DataprepError as error:
+        raise UsageError(f"{at}: {error}") from None
+
+
+def _expand(placed: Placed, at: str) -> list[Placed]:
+    if not isinstance(placed.stage, Composite):
+        return [placed]
+    parts: list[Placed] = []
+    for part in placed.stage.expand(placed.label):
+        parts += _expand(Placed(placed.label, _validated(catalog.stage(part.stage), part.config, at)), at)
+    return parts
+
+
+def _entry(item: str | dict[str, Any], at: str) -> tuple[str, str, dict[str, Any]]:
+    if isinstance(item, str):
+        return item, item, {}
+    if len(item) != 1:
+        raise UsageError(
+            f"{at}: one stage a list item, found {', '.join(map(str, item)) or 'none'}; begin each with '- '"
+        )
+    name, config = next(iter(item.items()))
+    if config is None:
+        config = {}
+    if not isinstance(config, dict):
+        raise UsageError(f"{at} {name}: settings must be a mapping, as in `- {name}: {{key: value}}`")
+    config = dict(config)
+    label = config.pop("as", name)
+    return str(name), str(label), config
+
+
+def _override(entries: list[tuple[str, str, dict[str, Any]]], override: str) -> None:
+    target, equals, value = override.partition("=")
+    label, dot, key = target.partition(".")
+    if not (equals and dot and key):
+        raise UsageError(f"--set {override}: write STAGE.KEY=VALUE")
+    by_label = {entry[1]: entry[2] for entry in entries}
+    if label not in by_label:
+        raise UsageError(f"--set {override}: no stage '{label}'{did_you_mean(label, by_label)}")
+    config = by_label[label]
+    *parents, last = key.split(".")
+    for parent in parents:
+        held = config.get(parent) or {}
+        if not isinstance(held, dict):
+            raise UsageError(f"--set {override}: '{parent}' is {held!r}, which has no settings inside")
+        config[parent] = config = dict(held)
+    try:
+        config[last] = yaml.load(value, _Loader)
+    except yaml.YAMLError as error:
+        raise UsageError(f"--set {override}: '{value}' is not YAML: {getattr(error, 'problem', error)}") from error
+
+
+def _source(settings: Settings, where: str, inputs: tuple[str, ...]) -> tuple[str, Source]:
+    if len(settings.source) != 1:
+        raise UsageError(f"{where}: source: give one kind, as in `source: {{warc: data/*.warc.gz}}`")
+    kind, value = next(iter(settings.source.items()))
+    config = dict(value) if isinstance(value, dict) else {"paths": value}
+    if inputs:
+        kinds = {catalog.source_for(path) or kind for path in inputs}
+        if len(kinds) > 1:
+            raise UsageError(f"--input: mixes {', '.join(sorted(kinds))}; give one kind of input a run")
+        config["paths"] = list(inputs)
+        if kinds != {kind}:  # settings of the other kind would not fit
+            kind, config = (
+                kinds.pop(),
+                {"paths": config["paths"], **({"name": config["name"]} if "name" in config else {})},
+            )
+    if isinstance(config.get("paths"), str):
+        config["paths"] = [config["paths"]]
+    config.setdefault("name", settings.name)
+    try:
+        cls = catalog.source(kind)
+    except DataprepError as error:
+        raise UsageError(f"{where}: {error}") from None
+    return kind, _validated(cls, config, f"{where}: source {kind}")
+
+
+def _validated(cls: type[M], config: Mapping[str, Any], at: str) -> M:
+    try:
+        return cls.model_validate(config)
+    except ValidationError as error:
+        raise UsageError(f"{at}: {_explain(cls, error)}") from None
+
+
+_PLAIN = {
+    "dict_type": "must be a mapping, as in {key: value}",
+    "list_type": "must be a list, as in [a, b]",
+    "tuple_type": "must be a list, as in [a, b]",
+    "string_type": "must be text",
+    "bool_type": "must be true or false",
+    "bool_parsing": "must be true or false",
+    "int_type": "must be a whole number",
+    "int_parsing": "must be a whole number",
+    "int_from_float": "must be a whole number",
+    "float_type": "must be a number",
+    "float_parsing": "must be a number",
+}
+"""What the YAML should hold, for the kinds of error whose own words speak of Python."""
+
+
+def _explain(cls: type[BaseModel], error: ValidationError) -> str:
+    """The first problem, in one line, with the nearest known setting; a wrong name comes before what is missing."""
+    problems = error.errors()
+    problem = next((p for p in problems if p["type"] == "extra_forbidden"), problems[0])
+    path = [str(part) for part in problem["loc"]]
+    inside = "".join(f"{part}: " for part in path[:-1])
+    key = path[-1] if path else ""
+    if problem["type"] == "extra_forbidden":
+        return f"{inside}unknown setting '{key}'{did_you_mean(key, cls.model_fields)}"
+    if problem["type"] == "missing":
+        return f"{inside}'{key}' is missing"
+    message = _PLAIN.get(problem["type"]) or problem["msg"].removeprefix("Value error, ")
+    given = repr(problem["input"])
+    shown = f" (got {given})" if path and len(given) < 60 else ""
+    return f"{inside}{key + ': ' if key else ''}{message[:1].lower() + message[1:]}{shown}"

@@ -1,0 +1,348 @@
+"""A pipeline and its inputs -> passes with barriers, each with a fingerprint that says what makes its output.
+
+Maps and Filters are fused into passes: read a shard once, write it once. A Build rides on the pass it stands in and
+ends it only where a later stage reads its artefact. Passes, then per pass with Builds a `combine` and a `finish`
+step: that is the whole schedule, and each step is a list of independent JSON tasks.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any, NamedTuple
+
+import pyarrow as pa
+
+from dataprep import catalog, models, pipeline, schema
+from dataprep.errors import UsageError
+from dataprep.pipeline import Pipeline, Placed
+from dataprep.stage import Build, Filter, Map, Source, Stage
+from dataprep.store import File, Store, find, identity
+
+GROUP_TASKS = 8
+"""Tasks whose input makes one partition of a shuffle, and whose output makes about one shard after a barrier."""
+MAX_PARTITIONS = 256
+PLAN = ".dataprep/plan.json"
+INPUTS = ".dataprep/inputs.json"
+FOLDERS = ("documents", "verdicts", "artefacts", "dropped")
+"""Folders of an output in which a run removes what it did not write."""
+
+
+class Step(NamedTuple):
+    """One list of independent tasks. `kind` is pass, combine or finish."""
+
+    kind: str
+    number: int
+    """Of the pass it is or belongs to, from 0."""
+
+
+class BuildPrints(NamedTuple):
+    """What makes a Build's rows of one shard, and what makes its artefact."""
+
+    collect: str
+    artefact: str
+
+
+class Pass(NamedTuple):
+    """Maps and Filters (and Builds that ride along), fused."""
+
+    number: int
+    parts: tuple[Placed, ...]
+    columns: pa.Schema
+    """Of its output shards, `_place` first."""
+    chain: str
+    """Fingerprint of the source and every Map and Filter up to here, and of what earlier passes read; a first pass
+    leaves its inputs out, so that a task's own inputs decide. Builds never enter it."""
+    fingerprint: str
+    """Of all documents it gives: `chain` and every input."""
+    builds: dict[str, BuildPrints]
+    """Each Build riding on it, by label."""
+
+
+class Plan(NamedTuple):
+    """All that is known before anything runs. Tasks of later passes follow from the sizes of earlier shards."""
+
+    pipeline: Pipeline
+    inputs: tuple[File, ...]
+    identities: tuple[tuple[str, str], ...]
+    """(`sha256` or `etag`, value) of each input."""
+    reads: tuple[tuple[tuple[int, int, int], ...], ...]
+    """First-pass tasks: (input number, start, end) ranges of each."""
+    limit: int | None
+    partitions: int
+    source_columns: pa.Schema
+    passes: tuple[Pass, ...]
+    facts: list[dict[str, Any]]
+    """What each stage's fingerprint was made of, to say later what changed."""
+
+    @property
+    def steps(self) -> list[Step]:
+        steps: list[Step] = []
+        for p in self.passes:
+            steps.append(Step("pass", p.number))
+            if p.builds:
+                steps += [Step("combine", p.number), Step("finish", p.number)]
+        return steps
+
+    @property
+    def group_bytes(self) -> int:
+        """Size of a partition and of a shard after a barrier."""
+        return GROUP_TASKS * _task_bytes(self.pipeline)
+
+    @property
+    def fingerprint(self) -> str:
+        """Of the corpus: everything that shapes its bytes."""
+        return self.passes[-1].fingerprint
+
+    def read_identity(self, n: int) -> list[Any]:
+        """What first-pass task n reads, as it enters fingerprints."""
+
+        reads = [[i, self.inputs[i].relative, *self.identities[i], start, end] for i, start, end in self.reads[n]]
+        return [*reads, self.limit]
+
+
+def fingerprint(*values: Any) -> str:
+    """sha256 over canonical JSON: 64 hex digits."""
+    return hashlib.sha256(json.dumps(values, sort_keys=True, ensure_ascii=False).encode()).hexdigest()
+
+
+def make(pipe: Pipeline, *, limit: int | None = None) -> Plan:
+    """Find and identify the inputs, cut them into tasks, fuse the stages. Reads inputs once for their sha256.
+
+    Raises InputError for missing inputs, UsageError for a pipeline that can't work, ModelMissing.
+    """
+    store = Store(pipe.output)
+    inputs = find(pipe.source.paths, type(pipe.source).suffixes)
+    if len(inputs) >= 1 << (63 - schema.PLACE_BITS):
+        raise UsageError(f"{len(inputs)} inputs are more than one run can number; split the run")
+    _refuse_own_output(inputs, store)
+    identities = _identities(inputs, store)
+    reads = _reads(pipe.source, inputs, limit, _task_bytes(pipe))
+    return _assemble(pipe, tuple(inputs), tuple(identities), tuple(reads), limit, pipe.source.gives(inputs))
+
+
+def to_json(plan: Plan) -> dict[str, Any]:
+    """What a worker on any machine needs to rebuild the plan: see `from_json`."""
+    source = plan.pipeline.to_json()["source"][plan.pipeline.source_kind]
+    return {
+        "version": 1,
+        "fingerprint": plan.fingerprint,
+        "pipeline": plan.pipeline.to_json()
+        | {
+            "source": {plan.pipeline.source_kind: source | {"paths": list(plan.pipeline.source.paths)}},
+            "output": plan.pipeline.output,
+            "on_error": plan.pipeline.on_error,
+            "max_batch_seconds": plan.pipeline.max_batch_seconds,
+        },
+        "inputs": [[*f, *i] for f, i in zip(plan.inputs, plan.identities, strict=True)],
+        "reads": plan.reads,
+        "limit": plan.limit,
+        "source_columns": plan.source_columns.serialize().to_pybytes().hex(),
+        "facts": plan.facts,
+    }
+
+
+def from_json(value: dict[str, Any]) -> Plan:
+    """The plan again, from `to_json`; touches no input. Raises UsageError where packages, models or stages differ."""
+    pipe = pipeline.parse(value["pipeline"], "plan.json")
+    inputs = tuple(File(path, relative, size) for path, relative, size, _, _ in value["inputs"])
+    identities = tuple((kind, tag) for *_, kind, tag in value["inputs"])
+    reads = tuple(tuple((i, a, b) for i, a, b in task) for task in value["reads"])
+    columns = pa.ipc.read_schema(pa.py_buffer(bytes.fromhex(value["source_columns"])))
+    plan = _assemble(pipe, inputs, identities, reads, value["limit"], columns)
+    if plan.fingerprint != value["fingerprint"]:
+        raise UsageError(
+            f"{pipe.output}: was planned with other packages, models or stages than this machine has; "
+            "type: dataprep plan PIPELINE --write"
+        )
+    return plan
+
+
+# ---------------------------------------------------------------- inputs
+
+
+def _identities(inputs: Sequence[File], store: Store) -> list[tuple[str, str]]:
+    """Identity of each input; a local file's sha256 is remembered by path, size and modification time."""
+    known: dict[str, list[Any]] = store.read_json(INPUTS) or {}
+    found: dict[str, list[Any]] = {}
+    for file in inputs:
+        stamp = os.stat(file.path).st_mtime_ns if "://" not in file.path else 0
+        held = known.get(file.path)
+        if held is None or stamp == 0 or held[:2] != [file.bytes, stamp]:
+            held = [file.bytes, stamp, *identity(file.path)]
+        found[file.path] = held
+    if found != known:
+        store.publish_json(INPUTS, found)
+    return [(found[f.path][2], found[f.path][3]) for f in inputs]
+
+
+def _refuse_own_output(inputs: Sequence[File], store: Store) -> None:
+    root = os.path.realpath(store.root) if store.local else store.root
+    own = tuple(f"{root}/{folder}/" for folder in FOLDERS)
+    for file in inputs:
+        if (file.path if "://" in file.path else os.path.realpath(file.path)).startswith(own):
+            raise UsageError(f"{file.path}: the run would replace its own input; choose another place with --output")
+
+
+def _task_bytes(pipe: Pipeline) -> int:
+    return max(1, int(pipe.task_mib * (1 << 20)))
+
+
+def _reads(
+    source: Source, inputs: Sequence[File], limit: int | None, target: int
+) -> list[tuple[tuple[int, int, int], ...]]:
+    """Ranges of about `target` bytes: large inputs are split, consecutive small ones share a task."""
+    ranges = [(i, start, end) for i, file in enumerate(inputs) for start, end in source.splits(file, target)]
+    if limit is not None:  # the first N documents of the input order: one task reads until it has them
+        return [tuple(ranges)]
+    tasks: list[tuple[tuple[int, int, int], ...]] = []
+    held: list[tuple[int, int, int]] = []
+    size = 0.0
+    parts = Counter(i for i, _, _ in ranges)
+    for read in ranges:
+        weight = inputs[read[0]].bytes / parts[read[0]]
+        if held and size + weight > target:
+            tasks.append(tuple(held))
+            held, size = [], 0.0
+        held.append(read)
+        size += weight
+    return [*tasks, tuple(held)]
+
+
+# ---------------------------------------------------------------- passes
+
+
+def _assemble(
+    pipe: Pipeline,
+    inputs: tuple[File, ...],
+    identities: tuple[tuple[str, str], ...],
+    reads: tuple[tuple[tuple[int, int, int], ...], ...],
+    limit: int | None,
+    source_columns: pa.Schema,
+) -> Plan:
+    total = sum(f.bytes for f in inputs)
+    partitions = max(1, min(MAX_PARTITIONS, -(-total // (GROUP_TASKS * _task_bytes(pipe)))))
+    plan = Plan(pipe, inputs, identities, reads, limit, partitions, source_columns, (), [])
+    source_facts = _facts(pipe.source_kind, pipe.source)
+    source_facts["packages"]["pyarrow"] = package_version("pyarrow")  # it lays out the bytes of every shard
+    everything = fingerprint([plan.read_identity(n) for n in range(len(reads))])
+    # The columns of one input depend on those of the others: every shard has all of them.
+    chain = fingerprint("source", source_facts, [[f.name, str(f.type)] for f in source_columns])
+    columns = source_columns
+    artefacts: dict[str, str] = {}
+    passes: list[Pass] = []
+    facts = [source_facts]
+    for number, parts in enumerate(_fuse(pipe.parts)):
+        builds: dict[str, BuildPrints] = {}
+        for label, stage in parts:
+            fact = {"label": label} | _facts(stage.stage_name(), stage)
+            read = stage.reads_artefact()
+            if read is not None:
+                if read not in artefacts:
+                    raise UsageError(f"{pipe.name}: {label}: no earlier stage builds '{read}', which it reads")
+                fact["artefact"] = artefacts[read]
+            _check_columns(pipe, label, stage, columns)
+            if isinstance(stage, Build):
+                assert label not in {*builds, *artefacts}, f"{label}: one Build a label, for it names the artefact"
+                collect = fingerprint("build", chain, fact, partitions)
+                builds[label] = BuildPrints(collect, fingerprint("artefact", collect, everything))
+            else:
+                chain = fingerprint(chain, fact)
+                if isinstance(stage, Map):
+                    columns = _columns_after(columns, stage)
+            facts.append(fact)
+        artefacts |= {label: prints.artefact for label, prints in builds.items()}
+        whole = fingerprint("pass", chain, everything)
+        passes.append(Pass(number, parts, columns, chain, whole, builds))
+        chain = fingerprint(whole, plan.group_bytes)  # which cuts the shards of the passes behind a barrier
+    return plan._replace(passes=tuple(passes), facts=facts)
+
+
+def _fuse(parts: Iterable[Placed]) -> list[tuple[Placed, ...]]:
+    """Cut where a stage reads an artefact that a Build of the same pass makes."""
+    passes: list[list[Placed]] = [[]]
+    for part in parts:
+        building = {p.label for p in passes[-1] if isinstance(p.stage, Build)}
+        if part.stage.reads_artefact() in building:
+            passes.append([])
+        passes[-1].append(part)
+    return [tuple(p) for p in passes]
+
+
+def _facts(name: str, stage: Stage | Source) -> dict[str, Any]:
+    """Everything a stage's fingerprint depends on, readable."""
+    return {
+        "stage": name,
+        "version": stage.version,
+        "config": stage.model_dump(mode="json", exclude={"paths"} if isinstance(stage, Source) else None),
+        "packages": {p: package_version(p) for p in stage.packages},
+        "models": {m: models.sha256(m) for m in stage.models()} if isinstance(stage, Stage) else {},
+        "file": catalog.own_file(type(stage)),
+    }
+
+
+def package_version(name: str) -> str:
+    """Installed version of a distribution. Raises UsageError if it is missing."""
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        raise UsageError(f"package '{name}' is not installed; type: pip install {name}") from None
+
+
+def _check_columns(pipe: Pipeline, label: str, stage: Stage, columns: pa.Schema) -> None:
+    for name in stage.needs():
+        if name not in columns.names:
+            known = ", ".join(n for n in columns.names if n != schema.PLACE)
+            raise UsageError(
+                f"{pipe.name}: {label}: needs column '{name}', which neither the {pipe.source_kind} source nor an "
+                f"earlier stage gives; there are {known}"
+            )
+
+
+def _columns_after(columns: pa.Schema, stage: Map) -> pa.Schema:
+    fields = {f.name: f for f in columns}
+    for name, kind in stage.gives().items():
+        if kind is None:
+            fields.pop(name, None)
+        else:
+            known = name in schema.COLUMNS and schema.COLUMNS[name] == kind
+            fields[name] = schema.field(name) if known else pa.field(name, kind)
+    return pa.schema(list(fields.values()))
+
+
+def warnings(plan: Plan) -> list[str]:
+    """Stages that work but lose something."""
+    found = []
+    if schema.HTML in plan.passes[-1].columns.names:
+        found.append("no stage turns the column 'html' into text; put extract_html first")
+    parts = plan.pipeline.parts
+    for n, (label, stage) in enumerate(parts):
+        if stage.reads_artefact() != label:
+            continue
+        after = [p.label for p in parts[n + 1 :] if isinstance(p.stage, Filter) and p.stage.reads_artefact() is None]
+        if after:
+            names = ", ".join(dict.fromkeys(after))
+            found.append(
+                f"{names}: filters after {label} can drop a kept copy whose duplicates are gone; put them before"
+            )
+    return found
+
+
+def verdict_columns(parts: Iterable[Placed]) -> pa.Schema:
+    """Schema of a pass's verdicts: one text-free row per input row."""
+    fields = {
+        schema.PLACE: pa.field(schema.PLACE, pa.int64(), nullable=False),
+        schema.ID: schema.field(schema.ID),
+        "stage": pa.field("stage", pa.string()),
+        "reason": pa.field("reason", pa.string()),
+    }
+    for _, stage in parts:
+        if isinstance(stage, Map):
+            for name, kind in stage.gives().items():
+                if kind is not None and not pa.types.is_large_string(kind) and name not in fields:
+                    fields[name] = pa.field(name, kind)
+    return pa.schema(list(fields.values()))

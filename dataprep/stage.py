@@ -1,0 +1,315 @@
+"""The vocabulary of a pipeline: Map, Filter, Build, Composite, and the Source they start from.
+
+A stage is its config plus one verb. The config is a frozen pydantic model: its fields are its YAML, the docstring
+under each field is its documentation, `examples` are both its tests and its docs. One file, one stage, one name:
+`stages/quality/gopher_quality.py`, `gopher_quality`, `GopherQuality`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, NamedTuple
+
+import pyarrow as pa
+from pydantic import BaseModel, ConfigDict, Field, GetJsonSchemaHandler, ValidationError, model_validator
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema, ErrorDetails, InitErrorDetails, PydanticCustomError
+
+from dataprep.store import File
+
+if TYPE_CHECKING:
+    from dataprep.documents import Documents
+
+Fraction = Annotated[float, Field(ge=0.0, le=1.0)]
+Count = Annotated[int, Field(ge=0)]
+
+
+class Example(NamedTuple):
+    """One documented and tested behaviour."""
+
+    config: dict[str, Any]
+    """The stage's YAML settings."""
+    given: dict[str, list[Any]]
+    """Input columns; each list has one value a document."""
+    expect: dict[str, list[Any]] | list[str | None]
+    """For a Map the columns it gives; for a Filter or Composite a reason (or None: kept) for each document."""
+
+
+def snake_case(name: str) -> str:
+    """`GopherQuality` -> `gopher_quality`."""
+    return re.sub(r"(?<!^)(?=[A-Z][a-z])|(?<=[a-z0-9])(?=[A-Z])", "_", name).lower()
+
+
+class Config(BaseModel):
+    """Typed, frozen settings; unknown keys are rejected; field docstrings are the documentation."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+
+class Stage(Config):
+    """What every kind of stage declares."""
+
+    version: ClassVar[int] = 1
+    """Raise it when the same config gives different output: cached results become stale."""
+    packages: ClassVar[tuple[str, ...]] = ()
+    """Distributions whose version can change the output."""
+    examples: ClassVar[tuple[Example, ...]] = ()
+
+    @classmethod
+    def stage_name(cls) -> str:
+        """The name used in YAML."""
+        return snake_case(cls.__name__)
+
+    def needs(self) -> tuple[str, ...]:
+        """Columns besides the fixed ones of every source that must be there; checked when the plan is made."""
+        return ()
+
+    def models(self) -> tuple[str, ...]:
+        """Names of model files this stage reads; their sha256 enter its fingerprint."""
+        return ()
+
+    def reads_artefact(self) -> str | None:
+        """Label of the Build whose artefact this stage reads: it must run in a later pass."""
+        return None
+
+
+class Map(Stage):
+    """Gives columns: same rows, same order. May replace `text`."""
+
+    def gives(self) -> dict[str, pa.DataType | None]:
+        """Columns it writes and their types; None removes a column."""
+        raise NotImplementedError
+
+    def columns(self, docs: Documents) -> dict[str, pa.Array]:
+        """The columns of `gives()` that are not removals, one value a row."""
+        raise NotImplementedError
+
+
+class Filter(Stage):
+    """Judges rows and never edits them."""
+
+    def defects(self) -> tuple[str, ...]:
+        """Every reason it can give. A reason names the defect: `too_few_words`."""
+        raise NotImplementedError
+
+    def reasons(self, docs: Documents) -> pa.StringArray:
+        """One value a row: null keeps the row, a reason drops it."""
+        raise NotImplementedError
+
+
+class Build(Stage):
+    """Makes one artefact from the whole corpus; the only barrier.
+
+    `collect` runs beside the Maps and Filters of a pass; its rows are shuffled by `partition_by`; `combine` sees all
+    rows of one partition, in order of place; `finish` writes the artefact. None of the three may depend on how the
+    corpus is cut into batches, shards or partitions.
+    """
+
+    partition_by: ClassVar[str]
+    """A uint64 column of `collect`'s batch: equal values meet in one partition."""
+    artefact: ClassVar[str]
+    """File or folder name of the artefact."""
+
+    def collected(self) -> pa.Schema:
+        """Schema of `collect`'s batches."""
+        raise NotImplementedError
+
+    def combined(self) -> pa.Schema:
+        """Schema of `combine`'s tables."""
+        raise NotImplementedError
+
+    def collect(self, docs: Documents) -> pa.RecordBatch:
+        """What the Build needs to know about these rows."""
+        raise NotImplementedError
+
+    def combine(self, partition: pa.Table) -> pa.Table:
+        """The result for one partition."""
+        raise NotImplementedError
+
+    def finish(self, parts: Sequence[Path], out: Path) -> dict[str, int]:
+        """Write the artefact to `out` from the partitions' Parquet files; give counts for the ledger.
+
+        May hold 32 bytes a document, no more.
+        """
+        raise NotImplementedError
+
+
+class Part(NamedTuple):
+    """One stage inside a Composite, by name: stages never import one another."""
+
+    stage: str
+    config: dict[str, Any]
+
+
+class Composite(Stage):
+    """Several stages under one name. Never runs: it is expanded when the plan is made."""
+
+    def expand(self, label: str) -> list[Part]:
+        """The stages it stands for. `label` is its name in this pipeline (`as:`), the prefix of its score columns."""
+        raise NotImplementedError
+
+
+class Limit(NamedTuple):
+    """One threshold of a scoring Composite: which field bounds which score, and the defect it names.
+
+    A field called `min_*` is a lower bound of what is kept, `max_*` an upper bound; both are inclusive unless
+    `exclusive`.
+    """
+
+    field: str
+    score: str
+    reason: str
+    exclusive: bool = False
+
+
+LANGUAGE_CODE = re.compile(r"[a-z]{2,3}")
+
+
+class Scored(Composite):
+    """A Composite of one scoring Map and of thresholds on its scores: score once, decide later.
+
+    Fields that a `Limit` names are thresholds (`None` turns one off), all others are settings of the Map. A key of two
+    or three lower-case letters holds thresholds for documents whose `language` column has that value:
+
+        gopher_quality: {min_words: 50, zh: {min_words: 20, max_hash_ratio: null}}
+
+    For each threshold the YAML's own `zh:` wins over `language_defaults["zh"]`, which wins over the plain field.
+    """
+
+    # Language codes only: `_check_languages` rejects every other key.
+    model_config = ConfigDict(extra="allow")
+
+    scores: ClassVar[str]
+    """Name of the scoring Map. Its `prefix` setting is the label; it gives the columns `<label>.<score>`."""
+    limits: ClassVar[tuple[Limit, ...]]
+    """The thresholds in the order in which they are tried: the first one missed names the reason."""
+    language_defaults: ClassVar[Mapping[str, Mapping[str, float | None]]] = {}
+    """Thresholds that differ from the plain fields, by language."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _check_languages(cls, given: Any) -> Any:
+        if not isinstance(given, Mapping):
+            return given
+        thresholds = {limit.field for limit in cls.limits}
+        errors: list[InitErrorDetails] = []
+        checked = dict(given)
+        for key, values in given.items():
+            if key in cls.model_fields:
+                continue
+            if not LANGUAGE_CODE.fullmatch(str(key)):
+                errors.append({"type": "extra_forbidden", "loc": (key,), "input": values})
+                continue
+            if not isinstance(values, Mapping):
+                errors.append({"type": "dict_type", "loc": (key,), "input": values})
+                continue
+            for name in values.keys() - thresholds:
+                wrong = _SAME_FOR_ALL if name in cls.model_fields else "extra_forbidden"
+                errors.append({"type": wrong, "loc": (key, name), "input": values[name]})
+            try:
+                valid = cls.model_validate({name: values[name] for name in values.keys() & thresholds})
+            except ValidationError as error:
+                errors += [_inside(key, e) for e in error.errors()]
+            else:
+                checked[key] = {name: getattr(valid, name) for name in values if name in thresholds}
+        if errors:
+            raise ValidationError.from_exception_data(cls.stage_name(), errors)
+        return checked
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, core: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        schema = handler.resolve_ref_schema(handler(core))
+        thresholds = {limit.field: schema["properties"][limit.field] for limit in cls.limits}
+        own = {"type": "object", "properties": thresholds, "additionalProperties": False}
+        schema.update(patternProperties={f"^{LANGUAGE_CODE.pattern}$": own}, additionalProperties=False)
+        return schema
+
+    def expand(self, label: str) -> list[Part]:
+        thresholds = {limit.field for limit in self.limits}
+        settings = self.model_dump(mode="json", include=set(type(self).model_fields) - thresholds)
+        return [
+            Part(self.scores, {"prefix": label, **settings}),
+            Part("thresholds", {"rules": self.rules(label)}),
+        ]
+
+    def rules(self, label: str) -> list[dict[str, Any]]:
+        """`limits` with this config's bounds, as settings of the `thresholds` stage; a rule that is off is absent."""
+        given: dict[str, dict[str, float | None]] = self.model_extra or {}
+        bounds = {
+            code: {**self.language_defaults.get(code, {}), **given.get(code, {})}
+            for code in sorted({*self.language_defaults, *given})
+        }
+        found = []
+        for field, score, reason, exclusive in self.limits:
+            plain = getattr(self, field)
+            own = {code: values[field] for code, values in bounds.items() if values.get(field, plain) != plain}
+            if plain is None and not own:
+                continue
+            rule = {"column": f"{label}.{score}", field[:3]: plain, "reason": reason}
+            found.append(rule | ({"exclusive": True} if exclusive else {}) | ({"languages": own} if own else {}))
+        return found
+
+
+_SAME_FOR_ALL = PydanticCustomError(
+    "same_for_every_language", "shapes a score, which is the same for every language; only thresholds can differ"
+)
+
+
+def _inside(key: str, error: ErrorDetails) -> InitErrorDetails:
+    """The same error, one level deeper."""
+    details: InitErrorDetails = {"type": error["type"], "loc": (key, *error["loc"]), "input": error["input"]}
+    return {**details, "ctx": error["ctx"]} if "ctx" in error else details
+
+
+class Report:
+    """What a source saw besides documents."""
+
+    def __init__(self) -> None:
+        self.records = 0
+        """Records met, whether they became documents or not."""
+        self.skipped: dict[str, int] = {}
+        """Records that are no documents, by reason. Law: records = documents + sum(skipped)."""
+        self.damaged: list[str] = []
+        """One line for each damaged place, `path: offset N: what is wrong`. The run goes on and exits 1."""
+
+    def skip(self, reason: str, n: int = 1) -> None:
+        self.skipped[reason] = self.skipped.get(reason, 0) + n
+
+
+class Source(Config):
+    """Reads one kind of input into documents."""
+
+    version: ClassVar[int] = 1
+    packages: ClassVar[tuple[str, ...]] = ()
+    suffixes: ClassVar[tuple[str, ...]] = ()
+    """Which files of a folder it takes, lower case, with the compression: `.warc.gz`."""
+
+    paths: tuple[str, ...]
+    """A file, a glob or a folder, or a list of them; local or a URL."""
+    name: str = ""
+    """Value of the `source` column where the input has none; default: the pipeline's name."""
+
+    @classmethod
+    def source_name(cls) -> str:
+        return snake_case(cls.__name__)
+
+    def gives(self, inputs: Sequence[File]) -> pa.Schema:
+        """Columns of its batches, `_place` (int64) first."""
+        raise NotImplementedError
+
+    def splits(self, file: File, target_bytes: int) -> list[tuple[int, int]]:
+        """Ranges of about `target_bytes` that can be read independently, in order and without gaps.
+
+        Units are the source's own (bytes, row groups). One range if the input is not splittable.
+        """
+        raise NotImplementedError
+
+    def read(self, file: File, start: int, end: int, report: Report) -> Iterator[pa.RecordBatch]:
+        """The documents of one range as batches of any size.
+
+        `_place` holds the offset of the record in this file: the same number however the file is cut, below 2^40.
+        A null or empty `id` is filled in by the caller as `source/relative#offset`.
+        """
+        raise NotImplementedError
