@@ -30,6 +30,19 @@ def mix64(x: np.uint64) -> np.uint64:
     return x ^ (x >> np.uint64(31))
 
 
+@kernel
+def _mixed(values: Int64s, out: UInt64s) -> None:
+    for k in range(values.size):
+        out[k] = mix64(np.uint64(values[k]))
+
+
+def mixed(values: Int64s) -> UInt64s:
+    """uint64[n]: `mix64` of each, an order that has nothing to do with theirs."""
+    out = np.empty(len(values), np.uint64)
+    _mixed(np.ascontiguousarray(values), out)
+    return out
+
+
 @inlined
 def tail64(data: Bytes, i: Int, n: Int) -> np.uint64:
     """`data[i : i + n]`, n < 8, as one little-endian number. Loads 8 bytes where the buffer has them."""
@@ -132,4 +145,5 @@ def xxh64(text: TextBuffers, seed: int = 0) -> UInt64s:
 def warm(text: TextBuffers) -> None:
     """Compile this module's kernels."""
     xxh64(text)
+    mixed(np.zeros(1, np.int64))
     hash_spans(np.zeros(1, np.int32), np.ones(1, np.int32), text.data)
