@@ -191,7 +191,8 @@ def _expand(placed: Placed, at: str) -> list[Placed]:
         return [placed]
     parts: list[Placed] = []
     for part in placed.stage.expand(placed.label):
-        parts += _expand(Placed(placed.label, _validated(catalog.stage(part.stage), part.config, at)), at)
+        label = f"{placed.label}.{part.suffix}" if part.suffix else placed.label
+        parts += _expand(Placed(label, _validated(catalog.stage(part.stage), part.config, at)), at)
     return parts
 
 

@@ -332,8 +332,14 @@ def warnings(plan: Plan) -> list[str]:
     return found
 
 
+def notes(plan: Plan) -> list[str]:
+    """What settings amount to, as the stages put it."""
+    entries = plan.pipeline.entries
+    return [f"{label}: {line}" for label, stage in entries for line in stage.notes()]
+
+
 def verdict_columns(parts: Iterable[Placed]) -> pa.Schema:
-    """Schema of a pass's verdicts: one text-free row per input row."""
+    """Schema of a pass's verdicts: one row per input row, without texts and lists."""
     fields = {
         schema.PLACE: pa.field(schema.PLACE, pa.int64(), nullable=False),
         schema.ID: schema.field(schema.ID),
@@ -343,6 +349,7 @@ def verdict_columns(parts: Iterable[Placed]) -> pa.Schema:
     for _, stage in parts:
         if isinstance(stage, Map):
             for name, kind in stage.gives().items():
-                if kind is not None and not pa.types.is_large_string(kind) and name not in fields:
+                bulky = kind is None or pa.types.is_large_string(kind) or pa.types.is_nested(kind)
+                if not bulky and name not in fields:
                     fields[name] = pa.field(name, kind)
     return pa.schema(list(fields.values()))

@@ -74,6 +74,10 @@ class Stage(Config):
         """Label of the Build whose artefact this stage reads: it must run in a later pass."""
         return None
 
+    def notes(self) -> tuple[str, ...]:
+        """What these settings amount to, where numbers alone do not tell: printed by `dataprep plan`."""
+        return ()
+
 
 class Map(Stage):
     """Gives columns: same rows, same order. May replace `text`."""
@@ -128,8 +132,8 @@ class Build(Stage):
         """The result for one partition."""
         raise NotImplementedError
 
-    def finish(self, parts: Sequence[Path], out: Path) -> dict[str, int]:
-        """Write the artefact to `out` from the partitions' Parquet files; give counts for the ledger.
+    def finish(self, parts: Sequence[Path], out: Path) -> dict[str, Any]:
+        """Write the artefact to `out` from the partitions' Parquet files; give facts for the ledger, as JSON.
 
         May hold 32 bytes a document, no more.
         """
@@ -141,6 +145,8 @@ class Part(NamedTuple):
 
     stage: str
     config: dict[str, Any]
+    suffix: str = ""
+    """Of its label, `<label>.<suffix>`, where a Composite holds several Builds: a label names one artefact."""
 
 
 class Composite(Stage):

@@ -65,7 +65,7 @@ def _write(made: Plan) -> None:
 
 def show(made: Plan, *, as_json: bool) -> None:
     """Print the state of every step."""
-    from dataprep.plan import warnings
+    from dataprep.plan import notes, warnings
     from dataprep.staleness import states
     from dataprep.store import Store
 
@@ -78,6 +78,8 @@ def show(made: Plan, *, as_json: bool) -> None:
     click.echo(f"{made.pipeline.name}: {inputs}, {size / 1e6:,.1f} MB -> {made.pipeline.output}")
     for line in warnings(made):
         click.echo(f"warning: {line}", err=True)
+    for line in notes(made):
+        click.echo(f"note: {line}")
     for state in found:
         click.echo(f"  {state.step:<10} {', '.join(state.stages)}")
         click.echo(f"  {'':<10} {state.state}")

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from dataprep import schema
 from dataprep.documents import Documents
+from dataprep.duplicates import DUPLICATES, listed
 from dataprep.stage import Filter
-
-ARTEFACT = "duplicates.parquet"
 
 
 class Duplicate(Filter):
@@ -33,17 +29,6 @@ class Duplicate(Filter):
 
     def reasons(self, docs: Documents) -> pa.StringArray:
         places = docs[schema.PLACE].to_numpy()
-        listed = _listed(docs.artefacts[self.of] / ARTEFACT, int(places.min()), int(places.max()))
-        found = pa.array(np.isin(places, listed, assume_unique=True))
+        duplicates = listed(docs.artefacts[self.of] / DUPLICATES, places).column(schema.PLACE).to_numpy()
+        found = pa.array(np.isin(places, duplicates, assume_unique=True))
         return pc.if_else(found, "duplicate", pa.scalar(None, pa.string()))
-
-
-def _listed(path: Path, low: int, high: int) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
-    """Listed places of the row groups that may hold places from `low` to `high`."""
-    with pq.ParquetFile(path) as file:
-        groups = []
-        for i in range(file.num_row_groups):
-            bounds = file.metadata.row_group(i).column(0).statistics
-            if bounds is not None and bounds.min <= high and bounds.max >= low:
-                groups.append(i)
-        return np.asarray(file.read_row_groups(groups, columns=[schema.PLACE], use_threads=False).column(0), np.int64)
