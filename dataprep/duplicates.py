@@ -37,7 +37,9 @@ PAIRS: Final = "pairs.parquet"
 _DUPLICATES = pa.schema([(schema.PLACE, pa.int64()), ("kept", pa.int64())])
 _KEPT = pa.schema([(schema.PLACE, pa.int64()), ("members", pa.int64())])
 _PAIRS = pa.schema([(schema.PLACE, pa.int64()), ("leader", pa.int64()), ("component", pa.int64())])
-_READ_ROWS = 8_192
+_WRITE_ROWS = 8_192
+_HELD_ROWS = 1 << 19
+"""Rows that a merge holds of all its files together, but at least 1,024 of each."""
 
 Keep = Annotated[str, Field(pattern=r"^(first|longest|newest|best:.+)$")]
 """Which copy survives."""
@@ -91,9 +93,12 @@ def _microseconds(date: str | None) -> int:
 
 def merged(parts: Sequence[Path], by: str) -> Iterator[pa.Table]:
     """Rows of files that are each sorted by integer column `by`, in the order of all: tables of whole runs of equal
-    values. Holds one batch of 8,192 rows a file. Equal values of one file keep their order.
+    values. Holds half a million rows. Equal values of one file keep their order.
     """
-    streams = [pq.ParquetFile(part).iter_batches(_READ_ROWS, use_threads=False) for part in parts]
+    # Without `pre_buffer=False` pyarrow holds what it has read until the end of the file.
+    files = [pq.ParquetFile(part, pre_buffer=False) for part in parts]
+    rows = max(1024, _HELD_ROWS // max(1, len(files)))
+    streams = [file.iter_batches(rows, use_threads=False) for file in files]
     held: list[tuple[int, int]] = []  # (last value of what is held of a file, file)
     batches: dict[int, pa.RecordBatch] = {}
 
@@ -161,7 +166,10 @@ def connect(parts: Sequence[Path]) -> Components:
             rank[n : n + len(new)] = table.column("rank").to_numpy()[starts]
         node = n + np.cumsum(np.diff(place, prepend=place[0]) != 0)
         n += len(new)
-        union(parent, node, np.searchsorted(places[:n], table.column("leader").to_numpy()))
+        # In order of leaders: neighbours are looked up, and united, while their memory is at hand.
+        leader = table.column("leader").to_numpy()
+        order = np.argsort(leader)
+        union(parent, node[order], np.searchsorted(places[:n], leader[order]))
     for array in (places, parent, rank) if ranked else (places, parent):
         array.resize(n, refcheck=False)
     settle(parent)
@@ -181,8 +189,8 @@ def write_lists(parts: Sequence[Path], out: Path) -> dict[str, int]:
     del rank
     duplicates = ParquetShard(out / DUPLICATES, _DUPLICATES)
     sampled = _no_pairs()
-    for lo in range(0, len(places), _READ_ROWS):
-        place, copy = places[lo : lo + _READ_ROWS], places[kept[lo : lo + _READ_ROWS]]
+    for lo in range(0, len(places), _WRITE_ROWS):
+        place, copy = places[lo : lo + _WRITE_ROWS], places[kept[lo : lo + _WRITE_ROWS]]
         dropped = place != copy
         pairs = np.column_stack([place[dropped], copy[dropped]])
         duplicates.write(_batch(_DUPLICATES, *pairs.T))
@@ -195,8 +203,8 @@ def write_lists(parts: Sequence[Path], out: Path) -> dict[str, int]:
     largest = int(members.max(initial=0))
     clusters = int(np.count_nonzero(members))
     copies = ParquetShard(out / KEPT, _KEPT)
-    for lo in range(0, len(places), _READ_ROWS):
-        nodes = np.arange(lo, min(lo + _READ_ROWS, len(places)))
+    for lo in range(0, len(places), _WRITE_ROWS):
+        nodes = np.arange(lo, min(lo + _WRITE_ROWS, len(places)))
         nodes = nodes[kept[nodes] == nodes]
         copies.write(_batch(_KEPT, places[nodes], members[root[nodes]].astype(np.int64)))
     copies.close()

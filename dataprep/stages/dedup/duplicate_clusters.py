@@ -107,12 +107,15 @@ class DuplicateClusters(Build):
 
         hashes, first = lower_hashes(docs.words, docs.text), docs.words.offsets
         signed = signatures(hashes, first, permutations(self.permutations, self.seed))
-        values, offsets = as_sets(*shingles(hashes, first))
-        lengths = np.where(wanted, np.diff(offsets), 0)
-        values = values[np.repeat(wanted, np.diff(offsets))]
-        sets = pa.LargeListArray.from_arrays(np.concatenate([[0], np.cumsum(lengths)]), values, mask=pa.array(~wanted))
+        counts = np.diff(first)
+        few = np.concatenate([[0], np.cumsum(counts[wanted])])
+        values, offsets = as_sets(*shingles(hashes[np.repeat(wanted, counts)], few))
+        lengths = np.zeros(len(docs), np.int64)
+        lengths[wanted] = np.diff(offsets)
+        bounds = np.concatenate([[0], np.cumsum(lengths)])
+        sets = pa.LargeListArray.from_arrays(bounds, values, mask=pa.array(~wanted))
         starts = np.arange(len(docs) + 1) * self.permutations
-        return pa.LargeListArray.from_arrays(starts, pa.array(signed.ravel())), sets
+        return pa.LargeListArray.from_arrays(starts, signed.ravel()), sets
 
     def combine(self, partition: pa.Table) -> pa.Table:
         cluster, place = (
