@@ -8,8 +8,9 @@ from typing import Any
 from dataprep import __version__, manifest
 from dataprep.errors import OutputError
 from dataprep.ledger import QUARANTINE, Entry, Ledger
+from dataprep.pipeline import entry_of
 from dataprep.plan import FOLDERS, INPUTS, PLAN, Plan, fingerprint, package_version
-from dataprep.resume import WORK, Progress, record_path, step_path
+from dataprep.resume import WORK, Progress, build_of, record_path, step_path
 from dataprep.store import Store, json_bytes
 
 SAMPLES = "dropped/samples.jsonl"
@@ -83,15 +84,15 @@ def _manifest(plan: Plan, progress: Progress, records: list[list[dict[str, Any]]
         for r in records[-1]
         if r["documents"] is not None
     ]
-    artefacts = []
+    artefacts: list[dict[str, Any]] = []
+    builds: dict[str, list[dict[str, Any]]] = {}
     for p in plan.passes:
         for task in progress.finish_tasks(p.number):
-            record = progress.record(task["name"])
+            record, label = progress.record(task["name"]), task["label"]
             assert record is not None
-            artefacts += [
-                {"path": relative, "bytes": size, "sha256": sha, "counts": record["counts"]}
-                for relative, size, sha in record["files"]
-            ]
+            artefacts += [{"path": path, "bytes": size, "sha256": sha} for path, size, sha in record["files"]]
+            made = {"name": label, "stage": build_of(p, label).stage_name(), "artefact": task["output"]}
+            builds.setdefault(entry_of(label), []).append(made | {"facts": record["facts"]})
     return {
         "version": manifest.VERSION,
         "kind": "documents",
@@ -101,7 +102,7 @@ def _manifest(plan: Plan, progress: Progress, records: list[list[dict[str, Any]]
             {"path": f.relative, "bytes": f.bytes, kind: tag}
             for f, (kind, tag) in zip(plan.inputs, plan.identities, strict=True)
         ],
-        "stages": [_source_entry(plan, total), *_stage_entries(plan, total)],
+        "stages": [_source_entry(plan, total), *_stage_entries(plan, total, builds)],
         "documents": sum(s["rows"] for s in shards),
         "languages": _by_name(total.languages),
         "sources": _by_name(total.sources),
@@ -134,7 +135,7 @@ def _source_entry(plan: Plan, total: Ledger) -> dict[str, Any]:
     }
 
 
-def _stage_entries(plan: Plan, total: Ledger) -> list[dict[str, Any]]:
+def _stage_entries(plan: Plan, total: Ledger, builds: dict[str, list[dict[str, Any]]]) -> list[dict[str, Any]]:
     labels = [placed.label for placed in plan.pipeline.entries]
     if QUARANTINE in total.stages:
         labels = [QUARANTINE, *labels]
@@ -152,13 +153,19 @@ def _stage_entries(plan: Plan, total: Ledger) -> list[dict[str, Any]]:
                 "dropped": dict(sorted(entry.dropped.items())),
                 "dropped_by_language": _sorted(entry.dropped_by_language),
                 "dropped_by_source": _sorted(entry.dropped_by_source),
+                "builds": builds.get(label, []),
             }
         )
     return entries
 
 
 def _fact_print(plan: Plan, label: str | None) -> str:
-    return fingerprint([fact for fact in plan.facts if fact.get("label") == label])
+    """Of every part of an entry; None is the source."""
+    return fingerprint([fact for fact in plan.facts if _entry(fact) == label])
+
+
+def _entry(fact: dict[str, Any]) -> str | None:
+    return entry_of(fact["label"]) if "label" in fact else None
 
 
 def _by_name(counts: dict[str, list[int]]) -> dict[str, dict[str, int]]:

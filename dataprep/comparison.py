@@ -24,7 +24,7 @@ def compare(old: dict[str, Any], new: dict[str, Any]) -> Differences:
         before, after = ({k: v["documents"] for k, v in value.get(what, {}).items()} for value in (old, new))
         sections[what] = _changes(before, after, "{:,} documents".format)
     sections["shards"] = _shards(old, new)
-    sections["artefacts"] = _changes(_artefacts(old), _artefacts(new), str)
+    sections["artefacts"] = _changes(_artefacts(old), _artefacts(new), _fact)
     found = {name: lines for name, lines in sections.items() if lines}
     return found or ({} if old == new else {"manifests": ["differ in ways that no section shows"]})
 
@@ -115,11 +115,21 @@ def _shards(old: dict[str, Any], new: dict[str, Any]) -> list[str]:
     return [f"{len(before):,} with {rows[0]:,} rows -> {len(after):,} with {rows[1]:,} rows; {same:,} are the same"]
 
 
-def _artefacts(value: dict[str, Any]) -> dict[str, str]:
-    """Counts and contents by name; the last part of a folder's name is a fingerprint."""
-    found = {}
+def _artefacts(value: dict[str, Any]) -> dict[str, Any]:
+    """Facts of each Build, then contents by name; the last part of a folder's name is a fingerprint."""
+    found: dict[str, Any] = {}
+    for build in (build for stage in value["stages"] for build in stage.get("builds", [])):
+        for what, fact in build["facts"].items():
+            for key, leaf in _leaves(fact, what).items() if isinstance(fact, dict) else [(what, fact)]:
+                found[f"{build['name']} {key}"] = leaf
     for file in value.get("artefacts", []):
         folder, _, name = file["path"].removeprefix("artefacts/").partition("/")
-        counts = ", ".join(f"{n:,} {what}" for what, n in file["counts"].items())
-        found[f"{folder.rpartition('-')[0]}/{name}"] = f"{counts} (sha256 {file['sha256'][:12]})"
+        found[f"{folder.rpartition('-')[0]}/{name}"] = f"sha256 {file['sha256'][:12]}"
     return found
+
+
+def _fact(value: Any) -> str:
+    if isinstance(value, list):
+        text = "; ".join(" ".join(map(str, row.values())) if isinstance(row, dict) else str(row) for row in value)
+        return text if len(text) <= 60 else f"{text[:57]}..."
+    return f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else str(value)

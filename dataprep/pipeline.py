@@ -45,8 +45,18 @@ class Placed(NamedTuple):
     """A stage at its place in a pipeline."""
 
     label: str
-    """The entry's name: the stage's, or `as:`. All parts of a Composite share it."""
+    """The entry's name: the stage's, or `as:`. Parts of a Composite share it, or have it with a suffix."""
     stage: Stage
+
+    @property
+    def entry(self) -> str:
+        """Name of the entry it belongs to."""
+        return entry_of(self.label)
+
+
+def entry_of(label: str) -> str:
+    """The entry of a part with this label: no entry has a dot in its name, and a suffix follows one."""
+    return label.partition(".")[0]
 
 
 class Pipeline(NamedTuple):
@@ -191,6 +201,8 @@ def _expand(placed: Placed, at: str) -> list[Placed]:
         return [placed]
     parts: list[Placed] = []
     for part in placed.stage.expand(placed.label):
+        if part.suffix and not LABEL.fullmatch(part.suffix):
+            raise UsageError(f"{at}: the suffix '{part.suffix}' of {part.stage} must be letters, digits, _ and -")
         label = f"{placed.label}.{part.suffix}" if part.suffix else placed.label
         parts += _expand(Placed(label, _validated(catalog.stage(part.stage), part.config, at)), at)
     return parts

@@ -19,7 +19,7 @@ import pyarrow as pa
 
 from dataprep import catalog, models, pipeline, schema
 from dataprep.errors import UsageError
-from dataprep.pipeline import Pipeline, Placed
+from dataprep.pipeline import Pipeline, Placed, entry_of
 from dataprep.stage import Build, Filter, Map, Source, Stage
 from dataprep.store import File, Store, find, identity
 
@@ -247,7 +247,8 @@ def _assemble(
                 fact["artefact"] = artefacts[read]
             _check_columns(pipe, label, stage, columns)
             if isinstance(stage, Build):
-                assert label not in {*builds, *artefacts}, f"{label}: one Build a label, for it names the artefact"
+                if label in builds or label in artefacts:
+                    raise UsageError(f"{pipe.name}: {label}: two Builds have this label; give one part a suffix")
                 collect = fingerprint("build", chain, fact, partitions)
                 builds[label] = BuildPrints(collect, fingerprint("artefact", collect, everything))
             else:
@@ -320,14 +321,15 @@ def warnings(plan: Plan) -> list[str]:
     if schema.HTML in plan.passes[-1].columns.names:
         found.append("no stage turns the column 'html' into text; put extract_html first")
     parts = plan.pipeline.parts
-    for n, (label, stage) in enumerate(parts):
-        if stage.reads_artefact() != label:
+    for n, part in enumerate(parts):
+        read = part.stage.reads_artefact()
+        if not isinstance(part.stage, Filter) or read is None or entry_of(read) != part.entry:
             continue
-        after = [p.label for p in parts[n + 1 :] if isinstance(p.stage, Filter) and p.stage.reads_artefact() is None]
+        after = [p.entry for p in parts[n + 1 :] if isinstance(p.stage, Filter) and p.stage.reads_artefact() is None]
         if after:
             names = ", ".join(dict.fromkeys(after))
             found.append(
-                f"{names}: filters after {label} can drop a kept copy whose duplicates are gone; put them before"
+                f"{names}: filters after {part.entry} can drop a kept copy whose duplicates are gone; put them before"
             )
     return found
 

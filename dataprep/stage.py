@@ -133,9 +133,9 @@ class Build(Stage):
         raise NotImplementedError
 
     def finish(self, parts: Sequence[Path], out: Path) -> dict[str, Any]:
-        """Write the artefact to `out` from the partitions' Parquet files; give facts for the ledger, as JSON.
+        """Write the artefact to `out` from the partitions' Parquet files; give facts for the manifest, as JSON.
 
-        May hold 32 bytes a document, no more.
+        Facts are numbers, text, or short lists of rows, never NaN. May hold 32 bytes a document, no more.
         """
         raise NotImplementedError
 
@@ -146,7 +146,9 @@ class Part(NamedTuple):
     stage: str
     config: dict[str, Any]
     suffix: str = ""
-    """Of its label, `<label>.<suffix>`, where a Composite holds several Builds: a label names one artefact."""
+    """Of its label, `<label>.<suffix>`, where a Composite holds several Builds: a label names one artefact.
+
+    Documents are accounted for under the Composite's own name in any case."""
 
 
 class Composite(Stage):

@@ -26,12 +26,13 @@ def states(plan: Plan, store: Store) -> list[State]:
     found = []
     for step in plan.steps:
         p = plan.passes[step.number]
-        names = tuple(dict.fromkeys(part.label for part in p.parts)) if step.kind == "pass" else tuple(p.builds)
+        names = tuple(dict.fromkeys(part.entry for part in p.parts)) if step.kind == "pass" else tuple(p.builds)
         todo = progress.left(step)
         if todo is not None and not todo:
             state = "cached"
         else:
-            labels = {part.label for q in plan.passes[: step.number + 1] for part in q.parts} | {None}
+            parts = [part for q in plan.passes[: step.number + 1] for part in q.parts]
+            labels = {None, *(part.label for part in parts), *(part.entry for part in parts)}
             why = next((line for label, line in changes if label in labels), None)
             amount = f"{len(todo)} tasks" if todo is not None else "tasks known after the step before"
             if why is not None:

@@ -21,6 +21,7 @@ from dataprep.builds import combine, finish, publish_collected
 from dataprep.documents import Documents
 from dataprep.errors import DataprepError, RunError
 from dataprep.ledger import QUARANTINE, Ledger
+from dataprep.pipeline import Placed
 from dataprep.plan import Pass, Plan, verdict_columns
 from dataprep.reading import artefacts_of, read
 from dataprep.resume import write_record
@@ -176,27 +177,28 @@ def _stages(
 ) -> Documents:
     """Every stage of a pass over one batch; each row is kept or dropped with a reason."""
     entered: set[str] = set()
-    for position, (label, stage) in enumerate(this.parts):
+    for position, part in enumerate(this.parts):
+        label, name = part.label, part.entry
         began = perf_counter()
-        if label in home and label not in entered:
-            entered.add(label)
-            entry = ledger.entry(label)
+        if name in home and name not in entered:
+            entered.add(name)
+            entry = ledger.entry(name)
             entry.documents_in += len(docs)
             entry.bytes_in += int(row_bytes(docs.batch).sum())
         try:
-            after = _stage(stage, label, docs, ledger, verdicts, collected)
+            after = _stage(part, docs, ledger, verdicts, collected)
         except (DataprepError, MemoryError):  # without memory the worker ends: see executors/process.py
             raise
         except Exception as error:
             raise StageFailed(label, number, error) from error
-        if label not in home and len(after) < len(docs):
+        if name not in home and len(after) < len(docs):
             # What it drops on this side of its barrier never reaches the other, where the rest is counted.
-            entry = ledger.entry(label)
+            entry = ledger.entry(name)
             entry.documents_in += len(docs) - len(after)
             entry.bytes_in += int(row_bytes(docs.batch).sum() - row_bytes(after.batch).sum())
         docs = after
-        if label in home and all(later.label != label for later in this.parts[position + 1 :]):
-            entry = ledger.entry(label)
+        if name in home and all(later.entry != name for later in this.parts[position + 1 :]):
+            entry = ledger.entry(name)
             entry.documents_out += len(docs)
             entry.bytes_out += int(row_bytes(docs.batch).sum())
         _spend(seconds, label, began)
@@ -204,23 +206,23 @@ def _stages(
 
 
 def _stage(
-    stage: Any,
-    label: str,
+    part: Placed,
     docs: Documents,
     ledger: Ledger,
     verdicts: Verdicts | None,
     collected: dict[str, list[pa.RecordBatch]],
 ) -> Documents:
+    stage = part.stage
     if isinstance(stage, Map):
         removed = {name: None for name, kind in stage.gives().items() if kind is None}
         return docs.with_columns({**stage.columns(docs), **removed}) if len(docs) else _emptied(stage, docs)
     if isinstance(stage, Filter):
         if not len(docs):
             return docs
-        return drop(docs, stage.reasons(docs), label, ledger, verdicts)
+        return drop(docs, stage.reasons(docs), part.entry, ledger, verdicts)
     assert isinstance(stage, Build)
-    if label in collected and len(docs):
-        collected[label].append(stage.collect(docs))
+    if part.label in collected and len(docs):
+        collected[part.label].append(stage.collect(docs))
     return docs
 
 
@@ -232,9 +234,9 @@ def _emptied(stage: Map, docs: Documents) -> Documents:
 
 
 def _home(plan: Plan, this: Pass) -> set[str]:
-    """Labels accounted for in this pass: an entry that spans a barrier is counted where its last part runs."""
-    later = {part.label for p in plan.passes[this.number + 1 :] for part in p.parts}
-    return {part.label for part in this.parts} - later
+    """Entries accounted for in this pass: one that spans a barrier is counted where its last part runs."""
+    later = {part.entry for p in plan.passes[this.number + 1 :] for part in p.parts}
+    return {part.entry for part in this.parts} - later
 
 
 def _without(docs: Documents, quarantine: Mapping[int, str], ledger: Ledger, verdicts: Verdicts | None) -> Documents:

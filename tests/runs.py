@@ -30,6 +30,8 @@ PATIENCE_S = 120.0
 
 DEDUP: list[Any] = ["length", {"short": {"min_characters": 12}}, "exact_dedup", {"long": {"max_characters": 900}}]
 """Two passes: a score, a filter and a barrier; then a filter."""
+CHAIN: list[Any] = ["length", {"short": {"min_characters": 2}}, "common_lengths"]
+"""Three passes: a Build, a Build that reads it, and a filter that reads that one."""
 
 
 # ---------------------------------------------------------------- corpora

@@ -160,7 +160,8 @@ def _change(path: str, value: Any) -> Callable[[dict[str, Any]], None]:
         (_change("stages/1/dropped/too_few_words", 1), "stages", "too_few_words"),
         (_change("languages/und/documents", 1), "languages", "-> 1 documents"),
         (_change("shards/0/sha256", "0"), "shards", "are the same"),
-        (_change("artefacts/0/counts/duplicates", 9), "artefacts", "9 duplicates"),
+        (_change("stages/2/builds/0/facts/duplicates", 9), "artefacts", "exact_dedup duplicates: 1 -> 9"),
+        (_change("artefacts/0/sha256", "0"), "artefacts", "exact_dedup/duplicates.parquet: sha256 "),
         (_change("fingerprint", "0"), "manifests", "differ"),
     ],
 )

@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 from runs import (
+    CHAIN,
     DEDUP,
     alive,
     dataprep,
@@ -57,9 +58,10 @@ def slow_run(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, 
     return pipeline, tree(folder / "out")
 
 
-def test_killed_around_every_rename(tmp_path: Path) -> None:
+@pytest.mark.parametrize("stages", [DEDUP, CHAIN], ids=["dedup", "chain"])
+def test_killed_around_every_rename(tmp_path: Path, stages: list[Any]) -> None:
     write_corpus(tmp_path / "in", files=2, rows=60)
-    pipeline = write_pipeline(tmp_path, DEDUP, task_mib=0.025)
+    pipeline = write_pipeline(tmp_path, stages, task_mib=0.025)
     script = Path(__file__).parent / "killed_everywhere.py"
     done = subprocess.run(
         [sys.executable, script, pipeline, tmp_path], env=environment(), capture_output=True, text=True, check=False
@@ -162,9 +164,10 @@ def damage_nothing_lost(out: Path) -> list[tuple[str, Path]]:
 
 @pytest.mark.usefixtures("own_stages")
 @pytest.mark.parametrize("keep", [True, False])
-def test_damage_is_repaired(tmp_path: Path, keep: bool) -> None:
+@pytest.mark.parametrize("stages", [DEDUP, CHAIN], ids=["dedup", "chain"])
+def test_damage_is_repaired(tmp_path: Path, stages: list[Any], keep: bool) -> None:
     write_corpus(tmp_path / "in", files=3, rows=60)
-    pipeline = write_pipeline(tmp_path, DEDUP, task_mib=0.01)
+    pipeline = write_pipeline(tmp_path, stages, task_mib=0.01)
     whole, out = tmp_path / "whole", tmp_path / "out"
     run_here(make_plan(pipeline, output=str(whole)), keep=True)
     want = tree(whole)

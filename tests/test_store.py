@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from object_store import ObjectStore, object_store
-from runs import DEDUP, dataprep, error, kill, manifest, start, tree, until, write_corpus, write_pipeline
+from runs import CHAIN, DEDUP, dataprep, error, kill, manifest, start, tree, until, write_corpus, write_pipeline
 
 from dataprep.errors import InputError, OutputError, UsageError
 from dataprep.shards import ParquetShard, recut, row_bytes
@@ -208,22 +208,24 @@ def test_output_on_an_object_store(remote: ObjectStore, tmp_path: Path) -> None:
     assert remote.tree("a/out") == want
 
 
-def test_input_and_output_on_an_object_store(remote: ObjectStore, tmp_path: Path) -> None:
+@pytest.mark.parametrize("stages", [DEDUP, CHAIN], ids=["dedup", "chain"])
+def test_input_and_output_on_an_object_store(remote: ObjectStore, tmp_path: Path, stages: list[Any]) -> None:
     write_corpus(tmp_path / "in", files=3, rows=50)
-    pipeline = write_pipeline(tmp_path, DEDUP, task_mib=0.02)
+    pipeline = write_pipeline(tmp_path, stages, task_mib=0.02)
     dataprep("run", pipeline)
     local = manifest(tmp_path / "out")
 
-    remote.upload(tmp_path / "in", "b/in")
-    out = remote.url("b/out")
-    dataprep("run", pipeline, "--input", remote.url("b/in"), "--output", out, "--workers", 2, **remote.environment)
-    found = json.loads(remote.get("b/out/manifest.json"))
+    there = str(stages[2])
+    remote.upload(tmp_path / "in", f"{there}/in")
+    given, out = remote.url(f"{there}/in"), remote.url(f"{there}/out")
+    dataprep("run", pipeline, "--input", given, "--output", out, "--workers", 2, **remote.environment)
+    found = json.loads(remote.get(f"{there}/out/manifest.json"))
     assert [sorted(file) for file in found["inputs"]] == [["bytes", "etag", "path"]] * 3
     assert without_identity(found) == without_identity(local)
     assert [shard["sha256"] for shard in found["shards"]] == [shard["sha256"] for shard in local["shards"]]
 
-    remote.put("b/in/part-01.jsonl", b'{"text": "changed, and long enough to be kept"}\n')
-    shown = dataprep("plan", pipeline, "--input", remote.url("b/in"), "--output", out, **remote.environment).stdout
+    remote.put(f"{there}/in/part-01.jsonl", b'{"text": "changed, and long enough to be kept"}\n')
+    shown = dataprep("plan", pipeline, "--input", given, "--output", out, **remote.environment).stdout
     assert "stale: input part-01.jsonl has changed" in shown
 
 
