@@ -7,7 +7,7 @@ from typing import Any
 
 from dataprep import __version__, manifest
 from dataprep.errors import OutputError
-from dataprep.ledger import QUARANTINE, Entry, Ledger
+from dataprep.ledger import QUARANTINE, Entry, Ledger, add_counts
 from dataprep.pipeline import entry_of
 from dataprep.plan import FOLDERS, INPUTS, PLAN, Plan, fingerprint, package_version
 from dataprep.resume import WORK, Progress, build_of, record_path, step_path
@@ -16,6 +16,9 @@ from dataprep.store import Store, json_bytes
 SAMPLES = "dropped/samples.jsonl"
 TIMINGS = "timings.json"
 QUARANTINED = f"{WORK}/quarantine.json"
+TALLY_SOURCES = 200
+"""Sources that a stage's tallies tell apart."""
+OTHER = "(other)"
 
 
 def commit(plan: Plan, store: Store, progress: Progress, *, keep: bool, wall_s: float, workers: int) -> dict[str, Any]:
@@ -153,10 +156,34 @@ def _stage_entries(plan: Plan, total: Ledger, builds: dict[str, list[dict[str, A
                 "dropped": dict(sorted(entry.dropped.items())),
                 "dropped_by_language": _sorted(entry.dropped_by_language),
                 "dropped_by_source": _sorted(entry.dropped_by_source),
+                "tallies": _tallies(entry.tallies),
                 "builds": builds.get(label, []),
             }
         )
     return entries
+
+
+def _tallies(held: dict[str, dict[str, dict[str, list[int]]]]) -> list[dict[str, Any]]:
+    """One row for each name, language and source in which something was found, in this order.
+
+    Sources beyond the `TALLY_SOURCES` with most in them share the source `OTHER`.
+    """
+    by_source: dict[str, int] = {}
+    for languages in held.values():
+        for sources in languages.values():
+            add_counts(by_source, {source: found for source, (found, _) in sources.items()})
+    own = set(sorted(by_source, key=lambda source: (-by_source[source], source))[:TALLY_SOURCES])
+    bounded = Entry()
+    for name, languages in held.items():
+        for language, sources in languages.items():
+            for source, (found, documents) in sources.items():
+                bounded.tally(name, language, source if source in own else OTHER, found, documents)
+    return [
+        {"name": name, "language": language, "source": source, "count": found, "documents": documents}
+        for name, languages in sorted(bounded.tallies.items())
+        for language, sources in sorted(languages.items())
+        for source, (found, documents) in sorted(sources.items())
+    ]
 
 
 def _fact_print(plan: Plan, label: str | None) -> str:

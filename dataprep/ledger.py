@@ -33,6 +33,13 @@ class Entry:
     """language -> reason -> documents."""
     dropped_by_source: dict[str, dict[str, int]] = field(default_factory=dict)
     """source -> reason -> documents."""
+    tallies: dict[str, dict[str, dict[str, list[int]]]] = field(default_factory=dict)
+    """What its Maps found: name -> language -> source -> [found, documents it was found in]."""
+
+    def tally(self, name: str, language: str, source: str, found: int, documents: int) -> None:
+        held = self.tallies.setdefault(name, {}).setdefault(language, {}).setdefault(source, [0, 0])
+        held[0] += found
+        held[1] += documents
 
     def add(self, other: Entry) -> None:
         self.documents_in += other.documents_in
@@ -46,6 +53,10 @@ class Entry:
         ):
             for key, counts in theirs.items():
                 add_counts(mine.setdefault(key, {}), counts)
+        for name, languages in other.tallies.items():
+            for language, sources in languages.items():
+                for source, (found, documents) in sources.items():
+                    self.tally(name, language, source, found, documents)
 
 
 class Sample(NamedTuple):

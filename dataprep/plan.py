@@ -254,6 +254,7 @@ def _assemble(
             else:
                 chain = fingerprint(chain, fact)
                 if isinstance(stage, Map):
+                    _check_tallies(pipe, label, stage)
                     columns = _columns_after(columns, stage)
             facts.append(fact)
         artefacts |= {label: prints.artefact for label, prints in builds.items()}
@@ -302,6 +303,14 @@ def _check_columns(pipe: Pipeline, label: str, stage: Stage, columns: pa.Schema)
                 f"{pipe.name}: {label}: needs column '{name}', which neither the {pipe.source_kind} source nor an "
                 f"earlier stage gives; there are {known}"
             )
+
+
+def _check_tallies(pipe: Pipeline, label: str, stage: Map) -> None:
+    gives = stage.gives()
+    for name in stage.tallies():
+        kind = gives.get(name)
+        if kind is None or not pa.types.is_integer(kind):
+            raise UsageError(f"{pipe.name}: {label}: tallies '{name}', which is no whole-number column that it gives")
 
 
 def _columns_after(columns: pa.Schema, stage: Map) -> pa.Schema:

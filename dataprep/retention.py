@@ -1,8 +1,15 @@
-"""The retention table: documents and bytes per stage and reason, as a run prints it at its end."""
+"""A manifest's accounts as plain-text tables: retention as a run prints it at its end, and what stages found."""
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Sequence
 from typing import Any
+
+SHOWN = 10
+"""Rows of a list that a table shows; `--json` has all that the manifest has."""
+SHARES = 4
+"""Languages or sources named in one line."""
 
 
 def retention(manifest: dict[str, Any]) -> str:
@@ -23,22 +30,18 @@ def retention(manifest: dict[str, Any]) -> str:
         for reason, n in _by_count(stage["dropped"]):
             rows.append((stage["name"], f"- {reason}", f"{n:,}", f"{n / total:.1%}", ""))
         rows.append((stage["name"], "kept", *kept))
-    shown, before = [], ""
+    shown: list[tuple[str, ...]] = []
+    before = ""
     for stage_name, *rest in rows:
         shown.append(("" if stage_name == before else stage_name, *rest))
         before = stage_name or before
-    widths = [max(len(row[i]) for row in shown) for i in range(5)]
-    aligned = [
-        [cell.ljust(w) if i < 2 else cell.rjust(w) for i, (cell, w) in enumerate(zip(row, widths, strict=True))]
-        for row in shown
-    ]
-    lines = ["  ".join(row) for row in aligned]
+    lines = aligned(shown, right=(2, 3, 4)).splitlines()
     lines.insert(1, "-" * len(lines[0]))
     languages = ", ".join(f"{k} {v['documents']:,}" for k, v in _by_documents(manifest["languages"]))
     shards = len(manifest["shards"])
     made = f"{manifest['documents']:,} documents in {shards} shard{'s' if shards != 1 else ''}"
     lines.append(f"\n{made}; languages: {languages or 'none'}")
-    return "\n".join(line.rstrip() for line in lines)
+    return "\n".join(lines)
 
 
 def _by_count(counts: dict[str, int]) -> list[tuple[str, int]]:
@@ -47,3 +50,111 @@ def _by_count(counts: dict[str, int]) -> list[tuple[str, int]]:
 
 def _by_documents(counts: dict[str, dict[str, int]]) -> list[tuple[str, dict[str, int]]]:
     return sorted(counts.items(), key=lambda item: (-item[1]["documents"], item[0]))[:12]
+
+
+# ---------------------------------------------------------------- what stages found
+
+
+def findings(manifest: dict[str, Any]) -> list[str]:
+    """A block of text for each stage that counted something in documents, found duplicates or built something else."""
+    blocks = []
+    for stage in manifest["stages"]:
+        if stage.get("tallies"):
+            blocks.append(_tallies(stage))
+        # Facts of all Builds of a stage: together they tell about one artefact.
+        facts = {what: fact for build in stage.get("builds", []) for what, fact in build["facts"].items()}
+        if "duplicates" in facts:
+            blocks.append(_duplicates(stage, facts))
+        elif facts:
+            blocks.append("\n".join([stage["name"], *_others(facts)]))
+    return blocks
+
+
+def _tallies(stage: dict[str, Any]) -> str:
+    """What was found, in how many documents, in which languages and sources."""
+    by_name: dict[str, list[dict[str, Any]]] = {}
+    for row in stage["tallies"]:
+        by_name.setdefault(row["name"], []).append(row)
+    rows = [(stage["name"], "found", "documents", "by language", "by source")]
+    for name, held in sorted(by_name.items(), key=lambda item: (-_sum(item[1], "count"), item[0])):
+        found, documents = (f"{_sum(held, what):,}" for what in ("count", "documents"))
+        rows.append((name, found, documents, _shares(held, "language"), _shares(held, "source")))
+    return aligned(rows, right=(1, 2))
+
+
+def _sum(rows: list[dict[str, Any]], what: str) -> int:
+    return sum(row[what] for row in rows)
+
+
+def _shares(rows: list[dict[str, Any]], by: str) -> str:
+    counts: Counter[str] = Counter()
+    for row in rows:
+        counts[row[by]] += row["count"]
+    named = [f"{key} {n:,}" for key, n in _by_count(counts)[:SHARES]]
+    return ", ".join([*named, f"{len(counts) - SHARES} more"] if len(counts) > SHARES else named)
+
+
+_TOLD = ("duplicates", "clusters", "largest_cluster", "members", "removed_bytes", "source_pairs", "sampled_pairs",
+         "sampled_jaccard")  # fmt: skip
+"""Facts that `_duplicates` puts into words."""
+
+
+def _duplicates(stage: dict[str, Any], facts: dict[str, Any]) -> str:
+    """Clusters, what removing duplicates removed, how good a sample of them is, and who copied from whom."""
+    line = f"{stage['name']}: {_plural(facts['duplicates'], 'duplicate')}"
+    if "clusters" in facts:
+        line += f" in {_plural(facts['clusters'], 'cluster')}"
+    if facts.get("largest_cluster"):
+        line += f", the largest of {facts['largest_cluster']:,} documents"
+    lines = [line]
+    if "removed_bytes" in facts:
+        share = facts["removed_bytes"] / max(1, stage["bytes_in"])
+        lines.append(f"  removed {facts['removed_bytes'] / 1e6:,.2f} MB, {share:.1%} of the bytes that came in")
+    if facts.get("sampled_jaccard"):
+        levels = ", ".join(f"{share:.1%} at least {level}" for level, share in facts["sampled_jaccard"].items())
+        n = _plural(facts["sampled_pairs"], "duplicate")
+        lines.append(f"  exact similarity of {n} to the kept copy: {levels}")
+    lines += _others({what: fact for what, fact in facts.items() if what not in _TOLD})
+    pairs = facts.get("source_pairs", [])
+    if pairs:
+        rows = [("kept from", "dropped from", "documents", "MB")]
+        rows += [(p["kept"], p["dropped"], f"{p['documents']:,}", f"{p['bytes'] / 1e6:,.2f}") for p in pairs[:SHOWN]]
+        lines.append(aligned(rows, right=(2, 3), indent=2))
+        if len(pairs) > SHOWN:
+            lines.append(f"  and {len(pairs) - SHOWN} more pairs of sources")
+    return "\n".join(lines)
+
+
+def _others(facts: dict[str, Any]) -> list[str]:
+    """Facts of any Build, one line each; a list of rows is a table."""
+    lines = []
+    for what, fact in facts.items():
+        if isinstance(fact, list):
+            lines.append(f"  {what}: {len(fact):,}")
+            rows = [row for row in fact[:SHOWN] if isinstance(row, dict)]
+            if rows:
+                table = [tuple(rows[0]), *(tuple(_text(row.get(name)) for name in rows[0]) for row in rows)]
+                lines.append(aligned(table, right=(), indent=4))
+        elif isinstance(fact, dict):
+            lines.append(f"  {what}: {', '.join(f'{key} {_text(value)}' for key, value in fact.items())}")
+        else:
+            lines.append(f"  {what}: {_text(fact)}")
+    return lines
+
+
+def _text(value: Any) -> str:
+    return f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else str(value)
+
+
+def _plural(n: int, what: str) -> str:
+    return f"{n:,} {what}{'s' if n != 1 else ''}"
+
+
+def aligned(rows: Sequence[tuple[str, ...]], right: tuple[int, ...], indent: int = 0) -> str:
+    """Rows of equal length as lines; columns `right` end below one another, all others begin so."""
+    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
+    lines = []
+    for row in rows:
+        cells = [c.rjust(w) if i in right else c.ljust(w) for i, (c, w) in enumerate(zip(row, widths, strict=True))]
+        lines.append((" " * indent + "  ".join(cells)).rstrip())
+    return "\n".join(lines)

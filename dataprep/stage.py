@@ -90,6 +90,13 @@ class Map(Stage):
         """The columns of `gives()` that are not removals, one value a row."""
         raise NotImplementedError
 
+    def tallies(self) -> tuple[str, ...]:
+        """Whole-number columns of `gives()` whose sums by language and source the manifest holds.
+
+        They count what was found in each document, before any later stage drops it; null counts as 0.
+        """
+        return ()
+
 
 class Filter(Stage):
     """Judges rows and never edits them."""

@@ -100,6 +100,23 @@ def _samples(label: str, gone: Documents, why: pa.Array) -> list[Sample]:
     return found
 
 
+def count_tallies(ledger: Ledger, label: str, columns: tuple[str, ...], docs: Documents) -> None:
+    """Add up what a Map found in these rows, by language and source; a name loses the label that it begins with."""
+    for column in columns:
+        table = pa.table({"language": docs.languages(), "source": docs[schema.SOURCE], "found": docs[column]})
+        table = table.filter(pc.not_equal(table.column("found"), 0))
+        if not table.num_rows:
+            continue
+        by = table.group_by(["language", "source"], use_threads=False)
+        summed = by.aggregate([("found", "sum"), ([], "count_all")])
+        for row in summed.to_pylist():
+            name = column.removeprefix(f"{label}.")
+            language, source = (
+                row[key] if row[key] is not None else schema.UNDETERMINED for key in ("language", "source")
+            )
+            ledger.entry(label).tally(name, language, source, row["found_sum"], row["count_all"])
+
+
 def count_output(ledger: Ledger, docs: Documents) -> None:
     """Add the rows a task gives to its counts by language and source."""
     if not len(docs):

@@ -28,7 +28,7 @@ from dataprep.resume import write_record
 from dataprep.shards import BATCH_BYTES, BATCH_ROWS, ParquetShard, recut, row_bytes
 from dataprep.stage import Build, Filter, Map
 from dataprep.store import Store, describe
-from dataprep.verdicts import Verdicts, count_output, drop
+from dataprep.verdicts import Verdicts, count_output, count_tallies, drop
 
 Notify = Callable[[int, int, int, int], None]
 """Called before each batch: its number in the task and its rows; documents and bytes read so far."""
@@ -215,7 +215,11 @@ def _stage(
     stage = part.stage
     if isinstance(stage, Map):
         removed = {name: None for name, kind in stage.gives().items() if kind is None}
-        return docs.with_columns({**stage.columns(docs), **removed}) if len(docs) else _emptied(stage, docs)
+        if not len(docs):
+            return _emptied(stage, docs)
+        docs = docs.with_columns({**stage.columns(docs), **removed})
+        count_tallies(ledger, part.entry, stage.tallies(), docs)
+        return docs
     if isinstance(stage, Filter):
         if not len(docs):
             return docs

@@ -25,7 +25,7 @@ def manifest() -> None:
 @click.argument("folder", metavar="[OUT]", required=False)
 @click.option("--json", "as_json", is_flag=True, help="Print the manifest itself.")
 def show(folder: str | None, as_json: bool) -> None:
-    """Show what became of every document, the shards and the languages of the run in OUT.
+    """Show what became of every document in the run in OUT, what stages counted and built, shards and languages.
 
     OUT is by default the only run here or in ./out.
 
@@ -35,7 +35,7 @@ def show(folder: str | None, as_json: bool) -> None:
     """
     from dataprep import lookup
     from dataprep import manifest as manifests
-    from dataprep.retention import retention
+    from dataprep.retention import aligned, findings, retention
 
     root = lookup.folder(folder)
     made = manifests.read(root)
@@ -47,15 +47,17 @@ def show(folder: str | None, as_json: bool) -> None:
     click.echo(f"{made['pipeline']['name']}: {inputs}, {size / 1e6:,.2f} MB -> {root}")
     click.echo(f"fingerprint {made['fingerprint']}\n")
     click.echo(retention(made))
-    rows = [
+    for block in findings(made):
+        click.echo(f"\n{block}")
+    rows: list[tuple[str, ...]] = [
         ("shard", "rows", "MB"),
         *((s["path"], f"{s['rows']:,}", f"{s['bytes'] / 1e6:,.2f}") for s in made["shards"]),
     ]
-    click.echo("\n" + _table(rows))
+    click.echo("\n" + aligned(rows, right=(1, 2)))
     rows = [("language", "documents", "MB of text")]
     languages = sorted(made["languages"].items(), key=lambda item: (-item[1]["documents"], item[0]))
     rows += [(code, f"{n['documents']:,}", f"{n['bytes'] / 1e6:,.2f}") for code, n in languages]
-    click.echo("\n" + _table(rows))
+    click.echo("\n" + aligned(rows, right=(1, 2)))
 
 
 @manifest.command()
@@ -126,9 +128,3 @@ def diff(old: str, new: str, as_json: bool) -> None:
             click.echo("equal")
     if found:
         sys.exit(1)
-
-
-def _table(rows: list[tuple[str, str, str]]) -> str:
-    """The first column to the left, numbers to the right."""
-    widths = [max(len(row[i]) for row in rows) for i in range(3)]
-    return "\n".join(f"{row[0]:<{widths[0]}}  {row[1]:>{widths[1]}}  {row[2]:>{widths[2]}}" for row in rows)
