@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator, Sequence
 from typing import Any, BinaryIO, ClassVar
 
+import orjson
 import pyarrow as pa
 
 from dataprep import schema
@@ -106,12 +107,26 @@ _FIXED = frozenset((schema.ID, schema.URL, schema.DATE, schema.SOURCE))
 def _parsed(line: bytes) -> dict[str, Any] | str:
     """The object of a line, or why there is none."""
     try:
-        value = json.loads(line.decode())
-    except UnicodeDecodeError:
-        return "invalid_utf8"
-    except (ValueError, RecursionError):
-        return "invalid_json"
+        value = orjson.loads(line)
+    except orjson.JSONDecodeError:
+        value = None  # also for what only `json` takes: NaN, lone surrogates, deep nesting
+    if value is None or _rounded(value):
+        try:
+            value = json.loads(line.decode())
+        except UnicodeDecodeError:
+            return "invalid_utf8"
+        except (ValueError, RecursionError):
+            return "invalid_json"
     return value if isinstance(value, dict) else "invalid_json"
+
+
+def _rounded(value: Any) -> bool:
+    """Whether there may be an integer that orjson made a float of, for want of bits."""
+    if isinstance(value, float):
+        return abs(value) >= 1 << 63
+    if isinstance(value, dict):
+        return any(map(_rounded, value.values()))
+    return isinstance(value, list) and any(map(_rounded, value))
 
 
 def _lines(stream: BinaryIO, path: str, start: int, end: int, report: Report) -> Iterator[tuple[int, bytes]]:

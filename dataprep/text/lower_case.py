@@ -21,12 +21,12 @@ _MULTIPLY = np.uint64(0x9E3779B97F4A7C15)  # as in `hash_bytes`, which is taken 
 
 @cache
 def lower_case() -> Int32s:
-    """int32[0x20000]: the lower-case character of each, itself where Unicode has none or several. 20 ms, once."""
-    table = np.arange(_CASED, dtype=np.int32)
-    for c in range(_CASED):
-        low = chr(c).lower()
-        if len(low) == 1:
-            table[c] = ord(low)
+    """int32[0x20000]: the lower-case character of each, itself where Unicode has none or several. 3 ms, once."""
+    # All at once; but İ becomes two characters, Σ depends on what surrounds it, and surrogates are no text.
+    odd = {0x130: 0x130, 0x3A3: 0x3C3, **{c: c for c in range(0xD800, 0xE000)}}
+    characters = "".join("_" if c in odd else chr(c) for c in range(_CASED))
+    table = np.frombuffer(characters.lower().encode("utf-32-le"), np.int32).copy()
+    table[list(odd)] = list(odd.values())
     table.setflags(write=False)
     return table
 
@@ -63,7 +63,8 @@ def _encode(c: Int, out: Bytes, n: Int) -> Int:
 
 @kernel
 def _hash_by_characters(data: Bytes, start: Int, end: Int, lower: Int32s, scratch: Bytes) -> np.uint64:
-    i, n = start, np.int64(0)
+    i: Int = start
+    n: Int = np.int64(0)
     while i < end:
         w = width(data, i, end)
         c = np.int64(code_point(data, i, w))

@@ -6,7 +6,7 @@ from typing import Annotated, ClassVar
 
 from pydantic import Field, model_validator
 
-from dataprep.duplicates import Keep, needs
+from dataprep.duplicates import Keep
 from dataprep.stage import Composite, Count, Example, Part
 
 _RIVER = "The river was wide and slow below the old stone bridge where the boys used to fish after school in summer"
@@ -19,7 +19,7 @@ class MinhashDedup(Composite):
     Signatures of `bands` x `rows` MinHash values are cut into bands; documents that agree in all rows of a band are
     candidates, and candidates of candidates make one cluster. Two documents of Jaccard similarity J become candidates
     with probability 1 - (1 - J^rows)^bands. The default, 14 x 8, is that of FineWeb (Penedo et al. 2024,
-    arXiv:2406.17557): 56 % at J = .7, 92 % at .8, 99.9 % at .9. `dataprep plan` prints what other settings mean.
+    arXiv:2406.17557): 56.5 % at J = .7, 92.4 % at .8, 99.96 % at .9. `dataprep plan` prints what other settings mean.
 
     Words are those of all other stages, in lower case; punctuation and white space do not count. Numbers do: pages that
     differ in their numbers alone are not made equal. Each Han character is a word, so Chinese 5-grams are five
@@ -54,29 +54,30 @@ class MinhashDedup(Composite):
     rows: Annotated[int, Field(ge=1, le=64)] = 8
     """MinHash values of a band: more of them find only what is more similar."""
     threshold: Annotated[float, Field(gt=0, lt=1)] | None = None
-    """Choose `bands` and `rows` for this Jaccard similarity, of at most 112 values: where false positives and false
-    negatives, weighed alike, are fewest (`datasketch.MinHashLSH`)."""
+    """Jaccard similarity from which documents are duplicates. Chooses `bands` and `rows` where neither is given, of at
+    most 112 values: those for which false positives and false negatives, weighed alike, are fewest
+    (`datasketch.MinHashLSH`)."""
     keep: Keep = "first"
     """Which copy survives: `first` in the order of inputs, `longest` (bytes of text), `newest` (column `date`) or
     `best:COLUMN` (highest number). Equal ones, and ones without a value, are settled by order."""
     verify: bool = False
     """Confirm candidates by the exact Jaccard similarity of their 5-grams: at least `threshold`, or where it is not
-    given the similarity at which candidates become likely, (1 / bands)^(1 / rows), .72 by default."""
+    given the similarity from which candidates become likely, (1 / bands)^(1 / rows): .72 by default."""
     seed: Count = 1
     """Seed of the permutations."""
 
     @model_validator(mode="after")
-    def _one_way_to_say_it(self) -> MinhashDedup:
-        if self.threshold is not None and self.model_fields_set & {"bands", "rows"}:
-            raise ValueError("`threshold` chooses bands and rows; give either it or them")
+    def _threshold_has_a_use(self) -> MinhashDedup:
+        if self.threshold is not None and self._shaped() and not self.verify:
+            raise ValueError("`threshold` chooses bands and rows, or is what `verify: true` confirms; give one of them")
         return self
 
-    def needs(self) -> tuple[str, ...]:
-        return needs(self.keep)
+    def _shaped(self) -> bool:
+        return bool(self.model_fields_set & {"bands", "rows"})
 
     def shape(self) -> tuple[int, int]:
         """(bands, rows), as given or as chosen by `threshold`."""
-        if self.threshold is None:
+        if self.threshold is None or self._shaped():
             return self.bands, self.rows
         from datasketch import MinHashLSH
 
@@ -85,7 +86,7 @@ class MinhashDedup(Composite):
 
     def notes(self) -> tuple[str, ...]:
         bands, rows = self.shape()
-        found = ", ".join(f"{1 - (1 - j**rows) ** bands:.1%} at {j}" for j in (0.7, 0.8, 0.9))
+        found = ", ".join(f"{1 - (1 - j**rows) ** bands:.2%} at {j}" for j in (0.7, 0.8, 0.9))
         return (f"{bands} bands x {rows} rows: of pairs of Jaccard similarity J it finds {found}",)
 
     def expand(self, label: str) -> list[Part]:
