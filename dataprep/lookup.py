@@ -5,7 +5,6 @@ from __future__ import annotations
 import difflib
 import json
 import posixpath
-import re
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -16,13 +15,14 @@ import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 
 from dataprep import manifest, pipeline, schema
+from dataprep.clusters import CLUSTERS, Cluster, cluster
 from dataprep.commit import SAMPLES
 from dataprep.documents import Documents
 from dataprep.errors import InputError, UsageError
 from dataprep.ledger import Sample
 from dataprep.pipeline import Pipeline
 from dataprep.plan import PLAN
-from dataprep.stage import Map
+from dataprep.stage import Build, Filter, Map
 from dataprep.stages.quality.thresholds import Rule, Thresholds
 from dataprep.store import Store
 
@@ -85,6 +85,8 @@ class Found(NamedTuple):
     stage: str | None
     reason: str | None
     copy_of: Copy | None
+    clusters: tuple[Cluster, ...]
+    """For each stage that found copies of it, it among them; of a stage that does not list clusters there is none."""
     shard: str | None
     row: int | None
     """Its row in the shard, from 0."""
@@ -137,16 +139,24 @@ def samples(run: Run) -> list[Sample]:
 
 
 def find(run: Run, wanted: str) -> list[Found]:
-    """Every document with this id, in order of the inputs. Raises InputError with a near id if there is none.
+    """Every document with this id, in order of the inputs. Raises InputError with a near id if there is none, or if
+    what the run wrote is damaged.
 
     Reads the id column of the first pass's verdicts, then single row groups; holds little more than one of these.
     """
     passes = _verdicts(run)
     names = pc.field(schema.ID) == wanted
-    places = _table(run, passes[0], names, [schema.PLACE]).column(schema.PLACE).to_pylist()
-    if not places:
-        raise InputError(f"{wanted}: no document in {run.root} has this id{_near(run, passes[0], wanted)}")
-    return [_found(run, passes, place) for place in sorted(places)]
+    try:
+        places = _table(run, passes[0], names, [schema.PLACE]).column(schema.PLACE).to_pylist()
+        if not places:
+            raise InputError(f"{wanted}: no document in {run.root} has this id{_near(run, passes[0], wanted)}")
+        kept = {entry.label: _kept(run, entry.label, places) for entry in run.pipeline.entries}
+        return [_found(run, passes, kept, place) for place in sorted(places)]
+    except (pa.ArrowException, OSError) as error:
+        said = " ".join(str(error).split())[:150]
+        raise InputError(
+            f"{run.root}: its verdicts or artefacts can't be read; `dataprep run` makes damaged files again ({said})"
+        ) from error
 
 
 def _verdicts(run: Run) -> list[list[str]]:
@@ -159,8 +169,10 @@ def _verdicts(run: Run) -> list[list[str]]:
     passes: dict[int, list[str]] = {}
     for path in run.store.files("verdicts"):
         passes.setdefault(int(posixpath.basename(path).partition("-")[0]), []).append(path)
-    if not passes:
-        raise InputError(f"{run.root}/verdicts: no verdicts are left; `dataprep run` writes them")
+    if not passes or max(passes) >= len(passes):
+        lost = next(number for number in range(len(passes) + 1) if number not in passes)
+        what = f"those of pass {lost + 1} are missing" if passes else "none are left"
+        raise InputError(f"{run.root}/verdicts: {what}; `dataprep run` writes them")
     return [passes[number] for number in sorted(passes)]
 
 
@@ -193,7 +205,8 @@ def _near(run: Run, paths: list[str], wanted: str) -> str:
     return f"; did you mean {' or '.join(repr(name) for name in dict.fromkeys(near))}?"
 
 
-def _found(run: Run, passes: list[list[str]], place: int) -> Found:
+def _found(run: Run, passes: list[list[str]], kept: dict[str, dict[int, int]], place: int) -> Found:
+    """The document at `place`; `kept`: entry -> place of a document with this id -> that of the copy it gave way to."""
     values: dict[str, pa.Array] = {}
     for paths in passes:
         row = _table(run, paths, pc.field(schema.PLACE) == place)
@@ -216,7 +229,8 @@ def _found(run: Run, passes: list[list[str]], place: int) -> Found:
         "kept" if stage is None else "dropped",
         stage,
         reason,
-        None if stage is None else _copy(run, passes, stage, place),
+        _copy(run, passes, kept.get(stage or "", {}).get(place)),
+        _clusters(run, values[schema.ID][0].as_py(), kept, place, stage),
         shard,
         number,
         _judged(run.pipeline, values, stage, reason),
@@ -254,21 +268,61 @@ def _language(run: Run, shard: str, row: int) -> dict[str, pa.Array]:
     raise InputError(f"{run.root}/{shard}: has no row {row}; see `dataprep manifest verify {run.root}`")
 
 
-def _copy(run: Run, passes: list[list[str]], label: str, place: int) -> Copy | None:
-    """The document kept in place of this one, where the stage that dropped it read a list that says so."""
-    lists = {p.stage.reads_artefact() for p in run.pipeline.parts if p.label == label} - {None}
-    for artefact in run.manifest.get("artefacts", []):
-        path = artefact["path"]
-        if not any(
-            re.fullmatch(rf"artefacts/{re.escape(str(name))}-[0-9a-f]{{8}}/.*\.parquet", path) for name in lists
-        ):
+def _kept(run: Run, entry: str, places: list[int]) -> dict[int, int]:
+    """Which of these documents an entry dropped in favour of another one, and the place of that one."""
+    stages = [part.stage for part in run.pipeline.parts if part.entry == entry]
+    read = {stage.reads_artefact() for stage in stages if isinstance(stage, Filter)} - {None}
+    found: dict[int, int] = {}
+    wanted = pc.field(schema.PLACE).isin(places)
+    for path in (path for label in sorted(map(str, read)) for path in _artefact_files(run, label)):
+        if {schema.PLACE, "kept"} <= set(_dataset(run, [path]).schema.names):
+            rows = _table(run, [path], wanted, [schema.PLACE, "kept"])
+            found |= dict(zip(*(column.to_pylist() for column in rows.columns), strict=True))
+    return found
+
+
+def _copy(run: Run, passes: list[list[str]], kept: int | None) -> Copy | None:
+    if kept is None:
+        return None
+    names = _table(run, passes[0], pc.field(schema.PLACE) == kept, [schema.ID])
+    return Copy(names.column(0)[0].as_py(), *_origin(run, kept))
+
+
+def _artefact_files(run: Run, label: str) -> list[str]:
+    """Parquet files that the Build of this label wrote."""
+    builds = [build for stage in run.manifest["stages"] for build in stage.get("builds", [])]
+    folders = tuple(f"{build['artefact']}/" for build in builds if build["name"] == label)
+    paths = [artefact["path"] for artefact in run.manifest.get("artefacts", [])]
+    return [path for path in paths if path.startswith(folders) and path.endswith(".parquet")]
+
+
+def _clusters(
+    run: Run, name: str, kept: dict[str, dict[int, int]], place: int, stage: str | None
+) -> tuple[Cluster, ...]:
+    """The clusters that this document is in, of every stage that it reached."""
+    found = []
+    for entry in _reached(run.pipeline, stage):
+        labels = {part.label for part in run.pipeline.parts if part.entry == entry and isinstance(part.stage, Build)}
+        paths = [path for label in sorted(labels) for path in _artefact_files(run, label)]
+        tables = [path for path in paths if posixpath.basename(path) == CLUSTERS]
+        if not tables:
             continue
-        if not {schema.PLACE, "kept"} <= set(_dataset(run, [path]).schema.names):
+        number = kept[entry].get(place)
+        if number is None:
+            found.append(cluster(_dataset(run, tables), entry, place, None))
             continue
-        for kept in _table(run, [path], pc.field(schema.PLACE) == place, ["kept"]).column("kept").to_pylist():
-            names = _table(run, passes[0], pc.field(schema.PLACE) == kept, [schema.ID])
-            return Copy(names.column(0)[0].as_py(), *_origin(run, kept))
-    return None
+        # Ids collide, also within a cluster: there its members are in order of place.
+        before = sum(copy == number for other, copy in kept[entry].items() if other < place)
+        found.append(cluster(_dataset(run, tables), entry, number, name, before))
+    return tuple(one for one in found if one is not None)
+
+
+def _reached(pipe: Pipeline, stage: str | None) -> list[str]:
+    """Entries that judged a document, the one that dropped it last. A document that killed its worker met none."""
+    labels = [entry.label for entry in pipe.entries]
+    if stage is None:
+        return labels
+    return labels[: labels.index(stage) + 1] if stage in labels else []
 
 
 # ---------------------------------------------------------------- scores
@@ -277,20 +331,19 @@ def _copy(run: Run, passes: list[list[str]], label: str, place: int) -> Copy | N
 def _judged(pipe: Pipeline, values: dict[str, pa.Array], stage: str | None, reason: str | None) -> tuple[Judged, ...]:
     """Every entry in order. A document that killed its worker was dropped before the first one."""
     found = []
-    labels = [entry.label for entry in pipe.entries]
-    end = labels.index(stage) if stage in labels else -1 if stage is not None else len(labels)
-    for n, label in enumerate(labels):
-        if n > end:
+    reached = _reached(pipe, stage)
+    for label in (entry.label for entry in pipe.entries):
+        if label not in reached:
             found.append(Judged(label, "not reached", None, ()))
             continue
-        verdict = ("dropped", reason) if n == end else ("kept", None)
+        verdict = ("dropped", reason) if label == stage else ("kept", None)
         found.append(Judged(label, *verdict, _scores(pipe, label, values)))
     return tuple(found)
 
 
 def _scores(pipe: Pipeline, label: str, values: dict[str, pa.Array]) -> tuple[Score, ...]:
     """Scores with bounds, in the order in which they are tried, then the scores without one."""
-    stages = [part.stage for part in pipe.parts if part.label == label]
+    stages = [part.stage for part in pipe.parts if part.entry == label]
     rules = [rule for stage in stages if isinstance(stage, Thresholds) for rule in stage.rules]
     plain = [name for stage in stages if isinstance(stage, Map) for name in stage.gives() if name in values]
     found = [_compared(rule, label, values) for rule in rules if rule.column in values]

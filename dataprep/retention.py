@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from typing import Any
+from unicodedata import east_asian_width
 
 SHOWN = 10
 """Rows of a list that a table shows; `--json` has all that the manifest has."""
@@ -111,9 +112,9 @@ def _duplicates(stage: dict[str, Any], facts: dict[str, Any]) -> str:
         share = facts["removed_bytes"] / max(1, stage["bytes_in"])
         lines.append(f"  removed {facts['removed_bytes'] / 1e6:,.2f} MB, {share:.1%} of the bytes that came in")
     if facts.get("sampled_jaccard"):
-        levels = ", ".join(f"{share:.1%} at least {level}" for level, share in facts["sampled_jaccard"].items())
+        levels = ", ".join(f"{level}: {share:.1%}" for level, share in facts["sampled_jaccard"].items())
         n = _plural(facts["sampled_pairs"], "duplicate")
-        lines.append(f"  exact similarity of {n} to the kept copy: {levels}")
+        lines.append(f"  exact similarity of {n} to the kept copy at least {levels}")
     lines += _others({what: fact for what, fact in facts.items() if what not in _TOLD})
     pairs = facts.get("source_pairs", [])
     if pairs:
@@ -152,9 +153,15 @@ def _plural(n: int, what: str) -> str:
 
 def aligned(rows: Sequence[tuple[str, ...]], right: tuple[int, ...], indent: int = 0) -> str:
     """Rows of equal length as lines; columns `right` end below one another, all others begin so."""
-    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
+    widths = [max(_width(row[i]) for row in rows) for i in range(len(rows[0]))]
     lines = []
     for row in rows:
-        cells = [c.rjust(w) if i in right else c.ljust(w) for i, (c, w) in enumerate(zip(row, widths, strict=True))]
+        room = [" " * (width - _width(cell)) for cell, width in zip(row, widths, strict=True)]
+        cells = [room[i] + cell if i in right else cell + room[i] for i, cell in enumerate(row)]
         lines.append((" " * indent + "  ".join(cells)).rstrip())
     return "\n".join(lines)
+
+
+def _width(cell: str) -> int:
+    """Columns of a terminal: Han and the like take two."""
+    return sum(2 if east_asian_width(c) in "WF" else 1 for c in cell)

@@ -95,7 +95,7 @@ def test_the_table_adds_them_up(tmp_path: Path) -> None:
     assert block.splitlines() == [
         "found  found  documents  by language  by source",
         "word1      4          3  en 3, fr 1   a 2, b 1, c 1",
-        "中          1          1  zh 1         a 1",
+        "中         1          1  zh 1         a 1",
     ]
     assert block in dataprep("manifest", "show", tmp_path / "out").stdout
     shown = json.loads(dataprep("manifest", "show", tmp_path / "out", "--json").stdout)

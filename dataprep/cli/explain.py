@@ -8,7 +8,11 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
+    from dataprep.clusters import Cluster, Member
     from dataprep.lookup import Found, Score
+
+OTHERS = 10
+"""Other members of a cluster shown on a terminal."""
 
 
 @click.command()
@@ -19,6 +23,7 @@ if TYPE_CHECKING:
 def explain(document: str, folder: str | None, pipeline: str | None, as_json: bool) -> None:
     """Show every score and verdict of document ID, kept or dropped, and where it came from and is now.
 
+    A document that has copies is shown with their cluster: which one was kept, and how similar they are to it.
     Documents that share an id are all shown. Exit code 1 if there is none.
 
     \b
@@ -47,6 +52,8 @@ def _page(f: Found, root: str) -> str:
         lines.append(f"  copy   of {f.copy_of.id}, which is in {f.copy_of.input}, offset {f.copy_of.offset}")
     if f.shard is not None:
         lines.append(f"  now    {root}/{f.shard}, row {f.row}")
+    for cluster in f.clusters:
+        lines += _cluster(cluster)
     rows = [("stage", "score", "value", "kept if", "verdict")]
     for judged in f.stages:
         verdict = judged.verdict + (f": {judged.reason}" if judged.reason else "")
@@ -67,6 +74,28 @@ def _page(f: Found, root: str) -> str:
     return "\n".join(lines)
 
 
+def _cluster(cluster: Cluster) -> list[str]:
+    """Its size, the kept copy, how similar this document is to that one, and a few of the others."""
+    mine = cluster.this is cluster.kept
+    kept = "this one" if mine else f"{cluster.kept.id} (source {cluster.kept.source})"
+    lines = [f"  copies {cluster.size:,} documents in one cluster of {cluster.stage}; kept: {kept}"]
+    if not mine:
+        lines.append(f"         this one: {_similarity(cluster.this)}")
+    lines += [f"         {m.id} (source {m.source}): {_similarity(m)}" for m in cluster.others[:OTHERS]]
+    more = cluster.size - (1 if mine else 2) - len(cluster.others[:OTHERS])
+    if more:
+        lines.append(f"         and {more:,} more")
+    return lines
+
+
+def _similarity(member: Member) -> str:
+    """To the kept copy, in words."""
+    if member.similarity is None and member.jaccard is None:
+        return "similarity unknown"
+    said = [] if member.similarity is None else [f"similarity {member.similarity:.4g}"]
+    return ", ".join(said + ([] if member.jaccard is None else [f"exactly {member.jaccard:.4g}"]))
+
+
 def _bound(score: Score) -> str:
     equal = "" if score.exclusive else "="
     if score.min is not None:
@@ -84,4 +113,13 @@ def _number(value: object) -> str:
 
 def _json(f: Found) -> dict[str, object]:
     stages = [{**j._asdict(), "scores": [s._asdict() for s in j.scores]} for j in f.stages]
-    return {**f._asdict(), "copy_of": f.copy_of and f.copy_of._asdict(), "stages": stages}
+    clusters = [
+        {
+            **c._asdict(),
+            "kept": c.kept._asdict(),
+            "this": c.this._asdict(),
+            "others": [member._asdict() for member in c.others],
+        }
+        for c in f.clusters
+    ]
+    return {**f._asdict(), "copy_of": f.copy_of and f.copy_of._asdict(), "clusters": clusters, "stages": stages}
