@@ -44,6 +44,8 @@ SLOWLY: list[Any] = [
     {"slow": {"batch_seconds": 0.1, "as": "s2"}},
     DEDUP[3],
 ]
+NEAR: list[Any] = [DEDUP[0], {"minhash_dedup": {"verify": True, "keep": "longest"}}, DEDUP[3]]
+"""Three barriers: candidates, what is left of them, and the clusters."""
 MANY_TASKS = 0.011
 """`task_mib` that makes about four tasks of every input."""
 
@@ -58,7 +60,7 @@ def slow_run(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, 
     return pipeline, tree(folder / "out")
 
 
-@pytest.mark.parametrize("stages", [DEDUP, CHAIN], ids=["dedup", "chain"])
+@pytest.mark.parametrize("stages", [DEDUP, CHAIN, NEAR], ids=["dedup", "chain", "minhash"])
 def test_killed_around_every_rename(tmp_path: Path, stages: list[Any]) -> None:
     write_corpus(tmp_path / "in", files=2, rows=60)
     pipeline = write_pipeline(tmp_path, stages, task_mib=0.025)
