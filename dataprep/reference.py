@@ -136,6 +136,8 @@ def _instance(name: str) -> Stage:
     cls = catalog.stage(name)
     if not any(field.is_required() for field in cls.model_fields.values()):
         return cls.model_validate({})
+    if not cls.examples and name not in _users():
+        raise UsageError(f"stage {name}: has settings without a default; give it an `Example`, so that it can be shown")
     return cls.model_validate(cls.examples[0].config if cls.examples else _users()[name].config)
 
 
@@ -163,12 +165,14 @@ def _users_in(_stages: str) -> dict[str, Users]:
     found: dict[str, Users] = {}
     for name in catalog.stage_names():
         if issubclass(catalog.stage(name), Composite):
-            made = _instance(name)
-            assert isinstance(made, Composite)
-            for part in made.expand(name):
-                names = found.setdefault(part.stage, Users([], part.config)).names
-                if name not in names:
-                    names.append(name)
+            cls = catalog.stage(name)
+            # Some settings bring in a part that the defaults leave out.
+            for made in (_instance(name), *(cls.model_validate(example.config) for example in cls.examples)):
+                assert isinstance(made, Composite)
+                for part in made.expand(name):
+                    names = found.setdefault(part.stage, Users([], part.config)).names
+                    if name not in names:
+                        names.append(name)
     return found
 
 

@@ -143,3 +143,9 @@ def test_what_a_run_refuses_is_not_valid(bad: dict[str, Any], valid: jsonschema.
     with pytest.raises(UsageError):
         parse(bad, "p.yaml")
     assert not valid.is_valid(bad)
+
+
+@pytest.mark.usefixtures("own_stages")
+def test_a_stage_that_can_not_be_made_is_asked_for_an_example() -> None:
+    with pytest.raises(UsageError, match="stage long: has settings without a default; give it an `Example`"):
+        reference.entry("long")
