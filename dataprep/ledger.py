@@ -6,7 +6,6 @@ The law: `documents_in == documents_out + sum(dropped)` for every stage of every
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from typing import Any, NamedTuple
@@ -14,7 +13,6 @@ from typing import Any, NamedTuple
 from dataprep.schema import UNDETERMINED
 
 SAMPLES_PER_REASON = 10
-EXCERPT_CHARACTERS = 400
 
 QUARANTINE = "quarantine"
 """The ledger entry for documents that killed their worker."""
@@ -141,16 +139,3 @@ def smallest(samples: Iterable[Sample]) -> list[Sample]:
             count[key] = count.get(key, 0) + 1
             kept.append(sample)
     return kept
-
-
-_ADDRESS = re.compile(r"[\w.+-]+@[\w-]+\.[\w.-]+")
-_DIGITS = re.compile(r"\+?\d[\d\s().:-]{5,}\d")
-
-
-def excerpt(text: str) -> str:
-    """The beginning of a text for a sample, on one line; addresses and long numbers are masked.
-
-    Samples are looked at and passed round, so they are masked more broadly than any corpus would be.
-    """
-    short = " ".join(text[: 2 * EXCERPT_CHARACTERS].split())[:EXCERPT_CHARACTERS]
-    return _DIGITS.sub("<number>", _ADDRESS.sub("<address>", short))

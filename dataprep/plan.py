@@ -156,7 +156,7 @@ def from_json(value: dict[str, Any]) -> Plan:
     plan = _assemble(pipe, inputs, identities, reads, value["limit"], columns)
     if plan.fingerprint != value["fingerprint"]:
         raise UsageError(
-            f"{pipe.output}: was planned with other packages, models or stages than this machine has; "
+            f"{pipe.output}: was planned with other packages, models, keys or stages than this machine has; "
             "type: dataprep plan PIPELINE --write"
         )
     return plan
@@ -283,6 +283,7 @@ def _facts(name: str, stage: Stage | Source) -> dict[str, Any]:
         "config": stage.model_dump(mode="json", exclude={"paths"} if isinstance(stage, Source) else None),
         "packages": {p: package_version(p) for p in stage.packages},
         "models": {m: models.sha256(m) for m in stage.models()} if isinstance(stage, Stage) else {},
+        "secrets": stage.secrets() if isinstance(stage, Stage) else {},
         "file": catalog.own_file(type(stage)),
     }
 

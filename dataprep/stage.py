@@ -70,6 +70,14 @@ class Stage(Config):
         """Names of model files this stage reads; their sha256 enter its fingerprint."""
         return ()
 
+    def secrets(self) -> dict[str, str]:
+        """What tells apart the secrets that shape its output, never a secret itself: they enter its fingerprint.
+
+        A secret is read from a file or variable that the config names. Called when the plan is made, by whoever makes
+        it and by every worker: raises UsageError for one that is missing.
+        """
+        return {}
+
     def reads_artefact(self) -> str | None:
         """Label of the Build whose artefact this stage reads: it must run in a later pass."""
         return None

@@ -67,9 +67,10 @@ def _changes(before: dict[str, Any], plan: Plan) -> list[tuple[str | None, str]]
     old_facts = {(fact.get("label"), fact["stage"]): fact for fact in before["facts"]}
     for fact in plan.facts:
         old = old_facts.get((fact.get("label"), fact["stage"]), fact)
-        for what in ("packages", "models"):
-            for key in sorted(fact[what].keys() | old[what].keys()):
-                found += _change(fact.get("label"), key, old[what].get(key), fact[what].get(key))
+        for what in ("packages", "models", "secrets"):
+            held = old.get(what, {})
+            for key in sorted(fact[what].keys() | held.keys()):
+                found += _change(fact.get("label"), key, held.get(key), fact[what].get(key))
         found += _change(fact.get("label"), f"{fact['stage']} version", old["version"], fact["version"])
         found += _change(fact.get("label"), f"{fact['stage']}.py", _start(old.get("file")), _start(fact["file"]))
     return found

@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 
 from dataprep import schema
 from dataprep.documents import Documents
-from dataprep.ledger import EXCERPT_CHARACTERS, SAMPLES_PER_REASON, Ledger, Sample, excerpt, smallest
+from dataprep.ledger import SAMPLES_PER_REASON, Ledger, Sample, smallest
 from dataprep.shards import row_bytes
 
 
@@ -78,6 +78,8 @@ def _grouped(table: pa.Table, keys: list[str]) -> list[tuple[Any, ...]]:
 
 
 def _samples(label: str, gone: Documents, why: pa.Array) -> list[Sample]:
+    from dataprep.pii.excerpt import WINDOW_BYTES, excerpt
+    from dataprep.pii.redaction import redacted
     from dataprep.text.hashes import xxh64
     from dataprep.text.spans import text_buffers
 
@@ -90,9 +92,10 @@ def _samples(label: str, gone: Documents, why: pa.Array) -> list[Sample]:
     found = []
     for row in first.tolist():
         begin = int(text.offsets[row])
-        end = min(int(text.offsets[row + 1]), begin + 8 * EXCERPT_CHARACTERS)
-        shown = excerpt(text.data[begin:end].tobytes().decode("utf-8", "ignore"))
+        end = int(text.offsets[row + 1])
+        shown = excerpt(text.data[begin : min(end, begin + WINDOW_BYTES)].tobytes(), whole=end - begin <= WINDOW_BYTES)
         url = gone[schema.URL][row].as_py() if schema.URL in gone else None
+        url = redacted(url) if url else url
         language = languages[row].as_py() or schema.UNDETERMINED
         name = gone[schema.ID][row].as_py()
         place = gone[schema.PLACE][row].as_py()

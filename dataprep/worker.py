@@ -21,6 +21,7 @@ from dataprep.builds import combine, finish, publish_collected
 from dataprep.documents import Documents
 from dataprep.errors import DataprepError, RunError
 from dataprep.ledger import QUARANTINE, Ledger
+from dataprep.pii.redaction import redacted
 from dataprep.pipeline import Placed
 from dataprep.plan import Pass, Plan, verdict_columns
 from dataprep.reading import artefacts_of, read
@@ -38,7 +39,8 @@ class StageFailed(RunError):
     """A stage raised on a batch: the executor looks for the document in it."""
 
     def __init__(self, label: str, batch: int, error: BaseException) -> None:
-        super().__init__(f"{label}: {type(error).__name__}: {error}".replace("\n", " "))
+        # A library's message may quote the text it stumbled over.
+        super().__init__(f"{label}: {type(error).__name__}: {redacted(str(error))}".replace("\n", " "))
         self.batch = batch
 
 
@@ -118,8 +120,9 @@ def _pass(
             number += 1
             notify(number, batch.num_rows, ledger.documents, ledger.bytes)
             verdicts = Verdicts(verdict_columns(this.parts))
-            docs = _without(Documents(batch, artefacts), quarantine, ledger, verdicts)
-            docs = _stages(this, number, docs, ledger, verdicts, collected, seconds, home)
+            arrived = [_without(Documents(batch, artefacts), quarantine, ledger, verdicts)]
+            del batch  # no name here for what the stages replace: one row can be 50 MB
+            docs = _stages(this, number, arrived.pop(), ledger, verdicts, collected, seconds, home)
             docs = Documents(docs.batch)  # the views have done their work: give their memory back before writing
             count_output(ledger, docs)
             rows += len(docs)
@@ -129,6 +132,7 @@ def _pass(
                 verdict_shard.write(verdicts.table(docs))
                 shard.write(_conform(docs.batch, columns, this))
                 _spend(seconds, "write", began)
+            del docs
         notify(number + 1, 0, ledger.documents, ledger.bytes)
         ledger.check()
         began = perf_counter()

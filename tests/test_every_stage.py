@@ -217,9 +217,15 @@ def open_bounds(cls: type[Stage]) -> dict[str, Any]:
     return config
 
 
+def whole_numbers(cls: type[Stage], field: str) -> set[Any]:
+    """The types a setting that may be off can have."""
+    parts = getattr(cls.model_fields[field].annotation, "__args__", ())
+    return {getattr(part, "__origin__", part) for part in parts}
+
+
 def ladder(cls: type[Stage], field: str) -> list[Any]:
     default = cls.model_fields[field].default
-    if isinstance(default, int):
+    if isinstance(default, int) or int in whole_numbers(cls, field):
         return [0, 1, 2, 5, 20, 200, 100_000]
     return (
         [0.0, 0.01, 0.1, 0.3, 0.5, 0.9, 1.0] if default is None or default <= 1 else [0.0, 1.0, 3.0, 5.0, 10.0, 1000.0]
@@ -259,6 +265,7 @@ def varied_documents(cls: type[Stage], config: dict[str, Any]) -> Documents:
             body = [f"<td class='x'>{b}</td>" for b in body]
         sep = rng.choice(["\n", "\n\n", " "])
         texts.append(sep.join(f"{start}{b}{line_end}" for b in body))
+    texts += [" ".join(f"someone{k}@mail.org" for k in range(n)) for n in (1, 2, 4, 40, 400)]
     columns: dict[str, list[Any]] = {schema.TEXT: texts, schema.LANGUAGE: ["en"] * len(texts)}
     if cls.stage_name() == "language":
         columns.pop(schema.LANGUAGE)
