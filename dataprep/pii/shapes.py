@@ -76,7 +76,7 @@ NORTH_AMERICAN = re.compile(
     + _EXTENSION
 )
 CHINESE_MOBILE = re.compile(
-    rb"(?:\(?(?:\+|00)?86\)?[ -]?)?(1(?:3[0-9]|4[5-9]|5[0-35-9]|6[2567]|7[0-8]|8[0-9]|9[0-35-9]))"
+    rb"(?:\((?:\+|00)?86\)[ -]?|(?:\+|00)?86[ -]?)?(1(?:3[0-9]|4[5-9]|5[0-35-9]|6[2567]|7[0-8]|8[0-9]|9[0-35-9]))"
     rb"([ -]?)[0-9]{4}\2[0-9]{4}(?![0-9a-z_])"
 )
 """Prefixes in use, from the numbering plan of the Ministry of Industry and Information Technology."""
