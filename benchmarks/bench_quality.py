@@ -27,13 +27,13 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import peers
+
 if TYPE_CHECKING:
     from dataprep.documents import Documents
     from dataprep.stage import Stage
 
 HERE = Path(__file__).resolve().parent
-PEER = ("datatrove==0.10.1", "regex==2026.11.15", "spacy==3.8.18")
-PEER_ENVIRONMENT = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
 STAGES = ("gopher_quality", "gopher_repetition", "fineweb_quality")
 BATCH_ROWS, BATCH_BYTES = 4096, 16 << 20
 """Where the engine cuts batches."""
@@ -62,18 +62,6 @@ def peer_serve(path: str) -> None:
         reasons = [judge(doc) for doc in docs]
         times = (time.perf_counter() - wall, time.process_time() - cpu)
         print(json.dumps({"times": times, "reasons": reasons}), flush=True)
-
-
-def peer_python() -> Path:
-    """The peer's own environment, made at the first run."""
-    home = HERE.parent / ".benchmarks" / "datatrove"
-    python = home / "bin" / "python"
-    if not (home / "ready").exists():
-        print(f"installing {', '.join(PEER)} into {home}", flush=True)
-        subprocess.run([sys.executable, "-m", "venv", "--clear", str(home)], check=True, env=PEER_ENVIRONMENT)
-        subprocess.run([str(python), "-m", "pip", "install", "--quiet", *PEER], check=True, env=PEER_ENVIRONMENT)
-        (home / "ready").touch()
-    return python
 
 
 def texts(data: Path) -> list[str]:
@@ -214,7 +202,7 @@ def main() -> None:
     if args.serve:
         peer_serve(args.serve)
         return
-    python = args.peer or peer_python()
+    python = args.peer or peers.python("datatrove", peers.DATATROVE)
     given = texts(args.data)
     megabytes = sum(len(text.encode()) for text in given) / 1e6
     docs, stages = batches(given), chain()
@@ -228,7 +216,7 @@ def main() -> None:
         file.write_text("".join(json.dumps(text) + "\n" for text in given), "utf-8")
         command = [str(python), str(Path(__file__).resolve()), "--serve", str(file)]
         with subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=PEER_ENVIRONMENT
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=peers.ENVIRONMENT
         ) as peer:
             assert peer.stdin is not None
             assert peer.stdout is not None
@@ -286,7 +274,7 @@ def main() -> None:
     result = {
         "machine": {"processor": processor(), "cores": os.cpu_count(), "python": platform.python_version()},
         "packages": {name: version(name) for name in ("numba", "numpy", "pyarrow")},
-        "peer": list(PEER),
+        "peer": list(peers.DATATROVE),
         "corpus": {"name": "en_web_text", "documents": len(given), "mb": megabytes},
         "runs": args.runs,
         "sides": sides,

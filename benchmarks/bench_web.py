@@ -22,7 +22,8 @@ import time
 from pathlib import Path
 from typing import Any
 
-from bench_quality import HERE, peer_python
+import peers
+from bench_quality import HERE
 from machine import data, keep, machine, spread
 
 STAGES = ["extract_html", {"language": {"keep": ["en"], "min_score": 0.65}}, "gopher_quality", "gopher_repetition"]
@@ -118,7 +119,7 @@ def peer_run(archive: str, out: str, extractor: str, model: str) -> None:
 
 def prepare_peer() -> Path:
     """datatrove with what its WARC pipeline needs, in its own environment."""
-    python = peer_python()
+    python = peers.python("datatrove", peers.DATATROVE)
     mark = python.parent.parent / "web-ready"
     if not mark.exists():
         subprocess.run([str(python), "-m", "pip", "install", "--quiet", *PEER_EXTRA], check=True)

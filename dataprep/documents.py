@@ -14,6 +14,9 @@ from dataprep.text.spans import Bools, Spans, TextBuffers, text_buffers
 
 V = TypeVar("V")
 
+MOVED_SPANS = 8 << 20
+"""Most spans of a view that `keep` moves: both copies of a larger one need more memory than making it anew."""
+
 
 class Documents:
     """Immutable rows plus cached views. `with_columns` and `keep` give new Documents.
@@ -92,7 +95,7 @@ class Documents:
         return docs
 
     def keep(self, mask: Bools) -> Documents:
-        """The rows where `mask` is true, with every view already computed."""
+        """The rows where `mask` is true, with every view already computed that is not huge."""
         if mask.all():
             return self
         docs = Documents(self.batch.filter(pa.array(mask)), self.artefacts)
@@ -100,7 +103,8 @@ class Documents:
             from dataprep.text.spans import compact
 
             old, new = self.text.offsets, docs.text.offsets
-            docs._views = {name: compact(view, mask, old, new) for name, view in self._views.items()}
+            moved = {name: view for name, view in self._views.items() if len(view.start) <= MOVED_SPANS}
+            docs._views = {name: compact(view, mask, old, new) for name, view in moved.items()}
         return docs
 
     def languages(self) -> pa.Array:

@@ -39,7 +39,9 @@ def _read_inputs(plan: Plan, task: dict[str, Any], ledger: Ledger) -> Iterator[p
                     batch, cut = batch.slice(0, limit - ledger.documents), True
                 ledger.documents += batch.num_rows
                 ledger.bytes += int(row_bytes(batch).sum())
-                yield _numbered(batch, number, file.relative, plan.source_columns)
+                made = [_numbered(batch, number, file.relative, plan.source_columns)]
+                del batch  # a generator at rest keeps its names, and one row can be 50 MB
+                yield made.pop()
                 if cut:
                     break
         except (DataprepError, GeneratorExit):
@@ -77,7 +79,9 @@ def _read_shards(store: Store, task: dict[str, Any], ledger: Ledger) -> Iterator
             for batch in file.iter_batches(batch_size=BATCH_ROWS, use_threads=False):
                 ledger.documents += batch.num_rows
                 ledger.bytes += int(row_bytes(batch).sum())
-                yield batch
+                made = [batch]
+                del batch  # a generator at rest keeps its names
+                yield made.pop()
     ledger.records = ledger.documents
 
 

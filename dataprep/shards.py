@@ -36,30 +36,35 @@ def row_bytes(batch: pa.RecordBatch) -> np.ndarray[Any, np.dtype[np.int64]]:
 def recut(batches: Iterable[pa.RecordBatch], rows: int, size: int) -> Iterator[pa.RecordBatch]:
     """The same rows in batches that end at `rows` rows or at the row that reaches `size` bytes.
 
-    The cuts depend on the rows alone, not on how they arrived. Each batch is one contiguous chunk.
+    The cuts depend on the rows alone, not on how they arrived. Each batch is one contiguous chunk. What arrived is let
+    go of before what was made of it is given away: one row can be 50 MB.
     """
     held: list[pa.RecordBatch] = []
     held_rows = held_bytes = 0
     for batch in batches:
         ends = np.cumsum(row_bytes(batch))
-        start = 0
-        while start < batch.num_rows:
+        start, end = 0, batch.num_rows
+        while start < end:
             before = int(ends[start - 1]) if start else 0
             by_bytes = int(np.searchsorted(ends, before + size - held_bytes)) + 1
-            stop = min(batch.num_rows, start + rows - held_rows, by_bytes)
+            stop = min(end, start + rows - held_rows, by_bytes)
             held.append(batch.slice(start, stop - start))
             held_rows += stop - start
             held_bytes += int(ends[stop - 1]) - before
             start = stop
+            if start == end:
+                del batch
             if held_rows == rows or held_bytes >= size:
-                yield _one(held)
-                held, held_rows, held_bytes = [], 0, 0
+                held_rows = held_bytes = 0
+                yield _taken(held)
     if held:
-        yield _one(held)
+        yield _taken(held)
 
 
-def _one(batches: list[pa.RecordBatch]) -> pa.RecordBatch:
-    return batches[0] if len(batches) == 1 else pa.concat_batches(batches)
+def _taken(held: list[pa.RecordBatch]) -> pa.RecordBatch:
+    batch = held[0] if len(held) == 1 else pa.concat_batches(held)
+    held.clear()
+    return batch
 
 
 class ParquetShard:

@@ -120,4 +120,6 @@ def e164(digits: bytes) -> bool:
     if digits[:2] == b"86":
         return 11 <= len(digits) <= 13
     short = digits[:3] in (b"290", b"683", b"690")  # islands with four digits: Saint Helena, Niue, Tokelau
-    return 8 - short <= len(digits) <= 15 and (digits[:1] == b"7" or digits[:2] in COUNTRY_CODES or digits[:3] in COUNTRY_CODES)
+    return 8 - short <= len(digits) <= 15 and (
+        digits[:1] == b"7" or digits[:2] in COUNTRY_CODES or digits[:3] in COUNTRY_CODES
+    )

@@ -16,7 +16,7 @@ from dataprep.sources.rows import Row, batches, metadata, printable, utf8
 from dataprep.stage import Report, Source
 from dataprep.store import File, open_input
 
-CHUNK = 4 << 20
+CHUNK = 1 << 22
 BOM = b"\xef\xbb\xbf"
 
 
@@ -62,6 +62,7 @@ class Jsonl(Source):
                     continue
                 report.records += 1
                 value = _parsed(line)
+                del line  # a name keeps what it names, also in a generator at rest, and one line can be 50 MB
                 if isinstance(value, str):
                     report.skip(value)
                     continue
@@ -69,7 +70,7 @@ class Jsonl(Source):
                 if isinstance(text, str):
                     absent = False
                     made = [_row(offset, text, value)]
-                    del line, text, value  # a generator at rest keeps its names, and one line can be 50 MB
+                    del text, value
                     yield made.pop()
                     continue
                 absent = absent and self.text_key not in value and text is None
@@ -138,11 +139,15 @@ def _lines(stream: BinaryIO, path: str, start: int, end: int, report: Report) ->
     else:
         chunks, position, end = _unpacked(stream, path, end, report), 0, 1 << 62
     damaged = len(report.damaged)
-    held = b""
+    held = bytearray()  # it grows without copies and, unlike many chunks, leaves no hole in the heap
     started = start == 0 or codec is not None
     for chunk in chunks:
-        lines = (held + chunk).split(b"\n") if held else chunk.split(b"\n")
-        held = lines.pop()
+        lines = chunk.split(b"\n")
+        held += lines[0]
+        if len(lines) == 1:
+            continue
+        lines[0] = bytes(held)
+        held = bytearray(lines.pop())
         lines.reverse()
         while lines:  # emptied as they go: see `_rows`
             offset, position = position, position + len(lines[-1]) + 1
@@ -155,8 +160,9 @@ def _lines(stream: BinaryIO, path: str, start: int, end: int, report: Report) ->
             # The first line of a later range ends at or after `start - 1`: it belongs to the range before.
             started = True
     # Behind damage the last line is cut off; the report of the damage stands for it.
-    if held and started and position < end and len(report.damaged) == damaged:
-        yield position, held.removeprefix(BOM) if position == 0 else held
+    last = bytes(held)
+    if last and started and position < end and len(report.damaged) == damaged:
+        yield position, last.removeprefix(BOM) if position == 0 else last
 
 
 def _plain(stream: BinaryIO, start: int) -> Iterator[bytes]:

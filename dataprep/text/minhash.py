@@ -88,7 +88,14 @@ def shingles(hashes: UInt64s, first: Int64s) -> tuple[UInt64s, Int64s]:
     return out[: offsets[-1]], offsets
 
 
-@inlined
+@kernel
+def _fill(hashes: UInt64s, first: Int, n: Int, block: UInt32s) -> None:
+    """Mixed shingles of n 5-grams from word `first` on. A call of its own: within other loops LLVM leaves it scalar."""
+    for j in range(n):
+        block[j] = _fmix32(_shingle(hashes, first + j, NGRAM))
+
+
+@kernel
 def _smallest(block: UInt32s, n: Int, a: UInt32s, b: UInt32s, row: UInt32s) -> None:
     """Lower `row` to the images of `block[:n]`. Eight at a time: 1.6 ns a shingle for 112 permutations with AVX-512,
     6.3 one at a time.
@@ -131,8 +138,7 @@ def _signatures(
                 for j in range(n):
                     block[j] = _fmix32(hashes[begin + k + j])
             else:
-                for j in range(n):
-                    block[j] = _fmix32(_shingle(hashes, begin + k + j, NGRAM))
+                _fill(hashes, begin + k, n, block)
             _smallest(block, n, a, b, row)
 
 

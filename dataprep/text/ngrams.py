@@ -11,6 +11,9 @@ in code points:
 An n-gram repeats only if the (n-1)-grams at its first and second word both repeat. So every level looks only at the
 positions that survived the level before, and names an n-gram by the pair of table slots of its two (n-1)-grams: exact,
 given distinct hashes of distinct words and bigrams. In prose a few positions in a hundred survive the first level.
+
+The table of a large document is sized by the different n-grams that a sieve of one byte a counter lets through, so that
+the one document of 50 MB takes little more than 12 bytes a word.
 """
 
 from __future__ import annotations
@@ -18,7 +21,7 @@ from __future__ import annotations
 import numpy as np
 
 from dataprep.text.kernel import inlined, kernel
-from dataprep.text.spans import Bytes, Int, Int32s, Int64s, Spans, TextBuffers, UInt64s, reserve
+from dataprep.text.spans import Bytes, Int, Int32s, Int64s, Spans, TextBuffers, UInt32s, UInt64s, reserve
 from dataprep.text.utf8 import count_chars
 
 REPETITION = ("top_2", "top_3", "top_4", *(f"duplicate_{n}" for n in range(5, 11)))
@@ -29,6 +32,8 @@ _TOP = 4
 _SPREAD = np.uint64(0x9E3779B97F4A7C15)
 _COUNT = np.uint64(0x7FFFFFFF)
 _SEEN = np.uint64(0x80000000)
+_MANY = 1 << 16
+"""Words from which on a document is large: all its levels are sieved, and its tables sized by what the sieve found."""
 
 
 @inlined
@@ -97,48 +102,100 @@ def _pair(hashes: UInt64s, k: Int) -> np.uint64:
     return pair
 
 
+@inlined
+def _slots_pair(slots: UInt32s, t: Int) -> np.uint64:
+    pair: np.uint64 = (np.uint64(slots[t]) << np.uint64(32)) | np.uint64(slots[t + 1])
+    return pair
+
+
+@inlined
+def _sift(sieve: Bytes, shift: np.uint64, key: np.uint64) -> None:
+    at = (key * _SPREAD) >> shift
+    sieve[at] += np.uint8(sieve[at] < 2)
+
+
+@inlined
+def _passes(sieve: Bytes, shift: np.uint64, key: np.uint64) -> bool:
+    return bool(sieve[(key * _SPREAD) >> shift] == 2)
+
+
+@kernel
+def _full(sieve: Bytes) -> int:
+    """Counters that stand for a repeated key, seldom for more than one: about how many different keys pass."""
+    full = 0
+    for value in sieve:
+        full += value == 2
+    return full
+
+
 @kernel
 def _repetition(
-    start: Int32s, end: Int32s, hashes: UInt64s, first: Int64s, data: Bytes, largest: Int, out: Int64s
+    start: Int32s, end: Int32s, hashes: UInt64s, first: Int64s, data: Bytes, largest: Int, table: UInt64s, out: Int64s
 ) -> None:
-    table = np.zeros(np.int64(2) << table_bits(largest), np.uint64)
-    sieve = np.zeros(np.int64(1) << _sieve_bits(largest), np.uint8)
+    sieve = np.empty(np.int64(1) << _sieve_bits(largest), np.uint8)
     places = np.empty(largest, np.int32)
     slots = np.empty(largest, np.uint32)
     epoch = np.uint64(0)
-    for d in range(first.size - 1):
+    d = 0
+    larger = 0
+    while d < first.size - 1:
         a = first[d]
         words = first[d + 1] - a
+        large = words > _MANY
         bits = 0
         alive = np.int64(0)
+        crowded = False
         for n in range(2, _LONGEST + 1):
             if words < n:
                 break
             epoch += np.uint64(1)
+            counters = 0
+            shift = np.uint64(0)
+            if n == 2 or large:
+                counters = _sieve_bits(words if n == 2 else alive)
+                shift = np.uint64(64 - counters)
+                sieve[: np.int64(1) << counters] = 0
             # Positions that may begin a repeated n-gram, and what names it.
             candidates = np.int64(0)
             if n == 2:
                 # Counters up to 2: most bigrams occur once and go no further than here.
-                counters = _sieve_bits(words)
-                sieve[: np.int64(1) << counters] = 0
-                shift = np.uint64(64 - counters)
                 for t in range(a, a + words - 1):
-                    at = (_pair(hashes, t) * _SPREAD) >> shift
-                    sieve[at] += np.uint8(sieve[at] < 2)
+                    _sift(sieve, shift, _pair(hashes, t))
                 for t in range(words - 1):
-                    key = _pair(hashes, a + t)
                     places[candidates] = t
-                    candidates += np.int64(sieve[(key * _SPREAD) >> shift] == 2)
+                    candidates += np.int64(_passes(sieve, shift, _pair(hashes, a + t)))
                 bits = table_bits(candidates)
+            elif large:
+                for t in range(alive - 1):
+                    if places[t] + 1 == places[t + 1]:
+                        _sift(sieve, shift, _slots_pair(slots, t))
+                bits = table_bits(alive)
+            free = np.int64(1) << bits
+            if large:
+                full = _full(sieve[: np.int64(1) << counters])
+                bits = min(bits, table_bits(full + full // 4) + larger)
+                free = (np.int64(7) << bits) // 8
+            if n == 2:
                 for t in range(candidates):
                     slots[t] = count_key(table, bits, epoch, _pair(hashes, a + places[t]))
+                    free -= np.int64(_count(table, np.uint64(slots[t])) == np.uint64(1))
+                    if not free:
+                        break
             else:
                 for t in range(alive - 1):
                     if places[t] + 1 == places[t + 1]:
-                        key = (np.uint64(slots[t]) << np.uint64(32)) | np.uint64(slots[t + 1])
+                        key = _slots_pair(slots, t)
+                        if large and not _passes(sieve, shift, key):
+                            continue
                         places[candidates] = places[t]
                         slots[candidates] = count_key(table, bits, epoch, key)
                         candidates += 1
+                        free -= np.int64(_count(table, np.uint64(slots[candidates - 1])) == np.uint64(1))
+                        if not free:
+                            break
+            if not free:
+                crowded = True
+                break
             best = np.uint64(1)
             top = np.int64(0)
             alive = np.int64(0)
@@ -155,18 +212,26 @@ def _repetition(
                 length = _words_chars(start, end, data, a + top, n) + _gaps(start, end, a + top, n)
                 out[d, n - 2] = np.int64(best) * length
                 continue
-            free = np.int64(0)
+            beyond = np.int64(0)
             chars = np.int64(0)
             for t in range(alive):
-                if places[t] < free:
+                if places[t] < beyond:
                     continue
                 known = np.uint64(slots[t]) | np.uint64(1)
                 if table[known] & _SEEN:
                     chars += _words_chars(start, end, data, a + places[t], n)
-                    free = np.int64(places[t]) + n
+                    beyond = np.int64(places[t]) + n
                 else:
                     table[known] |= _SEEN
             out[d, n - 2] = chars
+        # Was the sieve misled, the document is read anew with tables twice as large, in the end too large to fill.
+        larger = larger + 1 if crowded else 0
+        d += 0 if crowded else 1
+
+
+def _table(entries: int) -> UInt64s:
+    """Room for the worst case: numpy's zeros take memory as they are written, those of a kernel take it all."""
+    return np.zeros(2 << int(table_bits(entries)), np.uint64)
 
 
 def repetition(words: Spans, text: TextBuffers) -> Int64s:
@@ -176,20 +241,27 @@ def repetition(words: Spans, text: TextBuffers) -> Int64s:
     counts; 0 if the document has too few words. Columns 3-8: duplicate 5- to 10-grams: read from the left, an n-gram
     read before adds its length and reading goes on behind it, else one word further.
 
-    Divide by `utf8.char_counts`. Scratch memory: 35-60 bytes per word of the largest document.
+    Divide by `utf8.char_counts`. Scratch memory: 11-13 bytes per word of the largest document, and 25-50 for each
+    different n-gram that repeats in it.
     """
     documents = len(words.offsets) - 1
     out = np.zeros((documents, len(REPETITION)), np.int64)
     largest = int(np.diff(words.offsets).max(initial=0))
-    _repetition(words.start, words.end, words.hash, words.offsets, text.data, largest, out)
+    _repetition(words.start, words.end, words.hash, words.offsets, text.data, largest, _table(largest), out)
     return out
 
 
 @kernel
 def _duplicates(
-    start: Int32s, end: Int32s, hashes: UInt64s, first: Int64s, data: Bytes, largest: Int, count: Int64s, chars: Int64s
+    start: Int32s,
+    end: Int32s,
+    hashes: UInt64s,
+    first: Int64s,
+    data: Bytes,
+    table: UInt64s,
+    count: Int64s,
+    chars: Int64s,
 ) -> None:
-    table = np.zeros(np.int64(2) << table_bits(largest), np.uint64)
     for d in range(first.size - 1):
         bits = table_bits(first[d + 1] - first[d])
         epoch = np.uint64(d + 1)
@@ -212,7 +284,7 @@ def duplicate_spans(spans: Spans, text: TextBuffers) -> tuple[Int64s, Int64s]:
     documents = len(spans.offsets) - 1
     count, chars = np.empty(documents, np.int64), np.empty(documents, np.int64)
     largest = int(np.diff(spans.offsets).max(initial=0))
-    _duplicates(spans.start, spans.end, spans.hash, spans.offsets, text.data, largest, count, chars)
+    _duplicates(spans.start, spans.end, spans.hash, spans.offsets, text.data, _table(largest), count, chars)
     return count, chars
 
 
