@@ -42,10 +42,9 @@ def signatures(data: Path) -> dict[str, Any]:
     import xxhash
     from datasketch import MinHash
 
-    from dataprep.text.lower_case import lower_hashes
     from dataprep.text.minhash import permutations, shingles, signatures, signatures_of
     from dataprep.text.spans import text_buffers
-    from dataprep.text.words import words
+    from dataprep.text.words import lower_words
 
     by = permutations(PERMUTATIONS)
     figures: dict[str, Any] = {}
@@ -55,8 +54,8 @@ def signatures(data: Path) -> dict[str, Any]:
         size = sum(len(t.encode()) for t in texts)
 
         def whole(text: Any = text) -> Any:
-            found = words(text)
-            return signatures(lower_hashes(found, text), found.offsets, by)
+            found = lower_words(text)
+            return signatures(found.hash, found.offsets, by)
 
         seconds = machine.seconds(whole)
         few = texts[:300]
@@ -75,8 +74,8 @@ def signatures(data: Path) -> dict[str, Any]:
             return found
 
         ours, peer = machine.in_turn(lambda small=small: whole(small), theirs)
-        found = words(small)
-        values, offsets = shingles(lower_hashes(found, small), found.offsets)
+        words = lower_words(small)
+        values, offsets = shingles(words.hash, words.offsets)
         low = (values & np.uint64(0xFFFFFFFF)).astype(np.uint32)
         lists = [low[a:b].tolist() for a, b in itertools.pairwise(offsets)]
         ours_given, bulk = machine.in_turn(
@@ -260,30 +259,28 @@ def finish() -> dict[str, Any]:
 # ---------------------------------------------------------------- recall and precision
 
 
-def recall(data: Path, seeds: int = 4) -> dict[str, Any]:
+def recall(data: Path, seeds: int = 40) -> dict[str, Any]:
     """Of pairs of a real document and an edited copy, the share that share a band, against 1 - (1 - J^8)^14."""
     import random
 
     import pyarrow as pa
 
     from dataprep.text.graph import as_sets, jaccard
-    from dataprep.text.lower_case import lower_hashes
     from dataprep.text.minhash import band_hashes, permutations, shingles, signatures
     from dataprep.text.spans import text_buffers
-    from dataprep.text.words import words
+    from dataprep.text.words import lower_words
 
     rng = random.Random(7)
     originals = [t for _, t in dedup_corpus.documents(data, 40) if 400 < len(t) < 20_000][:5000]
     copies = [dedup_corpus.edited(t, rng, rng.uniform(0, 0.12)) for t in originals]
     text = text_buffers(pa.array([*originals, *copies], pa.large_string()))
-    found = words(text)
-    hashes = lower_hashes(found, text)
+    words = lower_words(text)
     n = len(originals)
     i, j = np.arange(n), np.arange(n, 2 * n)
-    exact = jaccard(*as_sets(*shingles(hashes, found.offsets)), i, j)
+    exact = jaccard(*as_sets(*shingles(words.hash, words.offsets)), i, j)
     met = []
     for seed in range(1, seeds + 1):
-        bands = band_hashes(signatures(hashes, found.offsets, permutations(PERMUTATIONS, seed)), BANDS, ROWS)
+        bands = band_hashes(signatures(words.hash, words.offsets, permutations(PERMUTATIONS, seed)), BANDS, ROWS)
         met.append((bands[:n] == bands[n:]).any(axis=1))
     rows, worst = [], 0.0
     print(f"\nrecall of {n:,} pairs with {seeds} seeds: J, pairs, found, theory, off by standard errors")
@@ -342,10 +339,9 @@ def _nearest(folder: Path, clusters: Any) -> np.ndarray[Any, np.dtype[np.float64
     import pyarrow as pa
 
     from dataprep.text.graph import as_sets, jaccard
-    from dataprep.text.lower_case import lower_hashes
     from dataprep.text.minhash import shingles
     from dataprep.text.spans import text_buffers
-    from dataprep.text.words import words
+    from dataprep.text.words import lower_words
 
     wanted = clusters["id"].to_pylist()
     members = set(wanted)
@@ -354,8 +350,8 @@ def _nearest(folder: Path, clusters: Any) -> np.ndarray[Any, np.dtype[np.float64
         with path.open(encoding="utf-8") as lines:
             texts |= {row["id"]: row["text"] for row in map(json.loads, lines) if row["id"] in members}
     text = text_buffers(pa.array([texts[i] for i in wanted], pa.large_string()))
-    found = words(text)
-    values, offsets = as_sets(*shingles(lower_hashes(found, text), found.offsets))
+    words = lower_words(text)
+    values, offsets = as_sets(*shingles(words.hash, words.offsets))
     cluster, kept = clusters["cluster"].to_numpy(), clusters["kept"].to_numpy(zero_copy_only=False)
     starts = np.flatnonzero(np.diff(cluster, prepend=-1))
     ends = np.append(starts[1:], len(cluster))

@@ -55,6 +55,17 @@ class Documents:
         return self._view("words", words)
 
     @property
+    def lower_words(self) -> Spans:
+        """The same words; hashes of their lower-case bytes."""
+        from dataprep.text.lower_case import lower_hashes
+        from dataprep.text.words import lower_words
+
+        known = self._views.get("words")
+        if known is None:
+            return self._view("lower_words", lower_words)
+        return self._view("lower_words", lambda text: known._replace(hash=lower_hashes(known, text)))
+
+    @property
     def lines(self) -> Spans:
         """Non-blank lines without surrounding white space."""
         from dataprep.text.lines import lines

@@ -20,6 +20,7 @@ from dataprep.commit import SAMPLES
 from dataprep.documents import Documents
 from dataprep.errors import InputError, UsageError
 from dataprep.ledger import Sample
+from dataprep.pii.redaction import redacted
 from dataprep.pipeline import Pipeline
 from dataprep.plan import PLAN
 from dataprep.stage import Build, Filter, Map
@@ -70,6 +71,8 @@ class Copy(NamedTuple):
     id: str
     input: str
     offset: int
+    url: str | None
+    """Where it is known: of documents that are in the corpus. Personal data in it is masked."""
 
 
 class Found(NamedTuple):
@@ -90,6 +93,8 @@ class Found(NamedTuple):
     shard: str | None
     row: int | None
     """Its row in the shard, from 0."""
+    url: str | None
+    """As that of a `Copy`."""
     stages: tuple[Judged, ...]
 
 
@@ -215,12 +220,14 @@ def _found(run: Run, passes: list[list[str]], kept: dict[str, dict[int, int]], p
         values |= {name: row.column(name).combine_chunks() for name in row.schema.names}
         last = paths
     stage, reason = values["stage"][0].as_py(), values["reason"][0].as_py()
-    shard = number = None
+    shard = number = url = None
     if stage is None:
         assert last == passes[-1], "a document without a reason is missing from later verdicts"
         shard, number = _whereabouts(run, values["__filename"][0].as_py(), place)
-        if schema.LANGUAGE not in values:  # a column of the source
-            values |= _language(run, shard, number)
+        row = _corpus_row(run, shard, number, [schema.LANGUAGE, schema.URL])
+        if schema.LANGUAGE not in values and schema.LANGUAGE in row.column_names:  # a column of the source
+            values[schema.LANGUAGE] = row.column(schema.LANGUAGE).combine_chunks()
+        url = _url(row)
     name, offset = _origin(run, place)
     return Found(
         values[schema.ID][0].as_py(),
@@ -233,6 +240,7 @@ def _found(run: Run, passes: list[list[str]], kept: dict[str, dict[int, int]], p
         _clusters(run, values[schema.ID][0].as_py(), kept, place, stage),
         shard,
         number,
+        url,
         _judged(run.pipeline, values, stage, reason),
     )
 
@@ -254,18 +262,24 @@ def _whereabouts(run: Run, verdicts: str, place: int) -> tuple[str, int]:
     return shard, int(np.flatnonzero(kept == place)[0])
 
 
-def _language(run: Run, shard: str, row: int) -> dict[str, pa.Array]:
+def _corpus_row(run: Run, shard: str, row: int, columns: list[str]) -> pa.Table:
+    """Those of `columns` that the corpus has, of one of its rows."""
     with run.store.fetched(shard) as path, pq.ParquetFile(path) as file:
-        if schema.LANGUAGE not in file.schema_arrow.names:
-            return {}
+        there = [name for name in columns if name in file.schema_arrow.names]
         before = 0
         for group in range(file.num_row_groups):
             rows = file.metadata.row_group(group).num_rows
             if row < before + rows:
-                column = file.read_row_group(group, columns=[schema.LANGUAGE]).column(0).combine_chunks()
-                return {schema.LANGUAGE: column.slice(row - before, 1)}
+                return file.read_row_group(group, columns=there).slice(row - before, 1)
             before += rows
     raise InputError(f"{run.root}/{shard}: has no row {row}; see `dataprep manifest verify {run.root}`")
+
+
+def _url(row: pa.Table) -> str | None:
+    if schema.URL not in row.column_names:
+        return None
+    url = row.column(schema.URL)[0].as_py()
+    return None if url is None else redacted(url)
 
 
 def _kept(run: Run, entry: str, places: list[int]) -> dict[int, int]:
@@ -284,8 +298,15 @@ def _kept(run: Run, entry: str, places: list[int]) -> dict[int, int]:
 def _copy(run: Run, passes: list[list[str]], kept: int | None) -> Copy | None:
     if kept is None:
         return None
-    names = _table(run, passes[0], pc.field(schema.PLACE) == kept, [schema.ID])
-    return Copy(names.column(0)[0].as_py(), *_origin(run, kept))
+    here = pc.field(schema.PLACE) == kept
+    name = _table(run, passes[0], here, [schema.ID]).column(0)[0].as_py()
+    # A later stage may have dropped the kept copy, too; then it is in no shard.
+    last = _table(run, passes[-1], here & pc.field("stage").is_null(), ["__filename"])
+    url = None
+    if last.num_rows:
+        shard, row = _whereabouts(run, last.column(0)[0].as_py(), kept)
+        url = _url(_corpus_row(run, shard, row, [schema.URL]))
+    return Copy(name, *_origin(run, kept), url)
 
 
 def _artefact_files(run: Run, label: str) -> list[str]:

@@ -15,7 +15,7 @@ from dataprep.text.hashes import hash_spans
 from dataprep.text.lower_case import lower_hashes
 from dataprep.text.minhash import NGRAM, band_hashes, permutations, shingles, signatures, signatures_of
 from dataprep.text.spans import Spans, TextBuffers, UInt64s
-from dataprep.text.words import words
+from dataprep.text.words import lower_words, words
 
 FULL = 2**64 - 1
 
@@ -59,6 +59,10 @@ def test_lower_hashes_equal_their_twin(text: TextBuffers) -> None:
     found = words(text)
     expected = ["".join(map(low, word)) for one in pieces(found, text) for _, word in one]
     assert lower_hashes(found, text).tolist() == hashes_of(expected)
+    at_once = lower_words(text)
+    assert at_once.hash.tolist() == hashes_of(expected)
+    for one, other in zip(at_once._replace(hash=found.hash), found, strict=True):
+        assert (one == other).all()
 
 
 def test_every_letter_folds() -> None:

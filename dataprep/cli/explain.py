@@ -48,8 +48,12 @@ def explain(document: str, folder: str | None, pipeline: str | None, as_json: bo
 def _page(f: Found, root: str) -> str:
     why = f"dropped by {f.stage}: {f.reason}" if f.stage is not None else "kept"
     lines = [f"{f.id}: {why}", f"  from   {f.input}, offset {f.offset}"]
+    if f.url is not None:
+        lines.append(f"  url    {f.url}")
     if f.copy_of is not None:
         lines.append(f"  copy   of {f.copy_of.id}, which is in {f.copy_of.input}, offset {f.copy_of.offset}")
+        if f.copy_of.url is not None:
+            lines.append(f"         {f.copy_of.url}")
     if f.shard is not None:
         lines.append(f"  now    {root}/{f.shard}, row {f.row}")
     for cluster in f.clusters:

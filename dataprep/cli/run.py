@@ -46,7 +46,7 @@ def run(
     from dataprep.cli.progress import Progress
     from dataprep.executors import local
     from dataprep.pipeline import load
-    from dataprep.retention import retention
+    from dataprep.retention import findings, retention
 
     pipe = load(pipeline, overrides=overrides, inputs=inputs, output=output)
     made = planning.make(pipe, limit=limit)
@@ -60,7 +60,10 @@ def run(
         manifest = local.run(made, workers=workers or os.cpu_count() or 1, keep=keep, watcher=progress)
     finally:
         progress.close()
-    click.echo(json.dumps(manifest, ensure_ascii=False, indent=1) if as_json else retention(manifest))
+    if as_json:
+        click.echo(json.dumps(manifest, ensure_ascii=False, indent=1))
+    else:
+        click.echo("\n\n".join([retention(manifest), *findings(manifest)]))
     damaged = manifest["stages"][0]["damaged"]
     if damaged:
         for line in damaged:

@@ -10,7 +10,7 @@ from dataprep.text.blocks import load64
 from dataprep.text.hashes import hash_bytes, mix64, tail64
 from dataprep.text.kernel import inlined, kernel
 from dataprep.text.spans import Bytes, Int, Int32s, Spans, TextBuffers, UInt64s, reserve
-from dataprep.text.utf8 import code_point, width
+from dataprep.text.utf8 import code_point, encode, width
 
 _CASED = 0x20000
 """No character from plane 2 on has case."""
@@ -39,30 +39,10 @@ def _lower64(x: np.uint64) -> np.uint64:
     return x | ((from_a ^ after_z) & _HIGH) >> np.uint64(2)
 
 
-@inlined
-def _encode(c: Int, out: Bytes, n: Int) -> Int:
-    """Write character `c` as UTF-8 at `out[n]`; where the next begins."""
-    if c < 0x80:
-        out[n] = c
-        return n + 1
-    if c < 0x800:
-        out[n] = 0xC0 | c >> 6
-        out[n + 1] = 0x80 | c & 0x3F
-        return n + 2
-    if c < 0x10000:
-        out[n] = 0xE0 | c >> 12
-        out[n + 1] = 0x80 | c >> 6 & 0x3F
-        out[n + 2] = 0x80 | c & 0x3F
-        return n + 3
-    out[n] = 0xF0 | c >> 18
-    out[n + 1] = 0x80 | c >> 12 & 0x3F
-    out[n + 2] = 0x80 | c >> 6 & 0x3F
-    out[n + 3] = 0x80 | c & 0x3F
-    return n + 4
-
-
 @kernel
-def _hash_by_characters(data: Bytes, start: Int, end: Int, lower: Int32s, scratch: Bytes) -> np.uint64:
+def hash_by_characters(data: Bytes, start: Int, end: Int, lower: Int32s, scratch: Bytes) -> np.uint64:
+    """Hash of the lower-case form of a word. `scratch` has room for twice its bytes and 8 more: lower case takes up to
+    3 bytes where upper case took 2."""
     i: Int = start
     n: Int = np.int64(0)
     while i < end:
@@ -70,45 +50,54 @@ def _hash_by_characters(data: Bytes, start: Int, end: Int, lower: Int32s, scratc
         c = np.int64(code_point(data, i, w))
         if c < lower.size:
             c = np.int64(lower[c])
-        n = _encode(c, scratch, n)
+        n = encode(c, scratch, n)
         i += w
     return hash_bytes(scratch, np.int64(0), n)
 
 
+@inlined
+def lower_hash(data: Bytes, a: Int, b: Int) -> tuple[np.uint64, bool]:
+    """(`hash_bytes` of word `data[a:b]` in lower case, whether this was enough): if not, call `hash_by_characters`."""
+    # A word that begins in U+3000..U+9FFF or U+AC00..U+D7FF is all Han, Kana or Hangul: no case.
+    lead = data[a]
+    cased = lead < 0xE3 or lead > 0xED or (lead == 0xEA and data[a + 1] < 0xB0)
+    # `hash_bytes`, but of lower-case bytes, while they are ASCII. One return and no call: either costs the
+    # counting of references to `data`.
+    h = np.uint64(b - a) * _MULTIPLY
+    seen = np.uint64(0)
+    i = a
+    while i + 8 <= b:
+        x = load64(data, i)
+        if cased:
+            seen |= x
+            x = _lower64(x)
+        h = (h ^ x) * _MULTIPLY
+        h ^= h >> np.uint64(32)
+        i += 8
+    if i < b:
+        x = tail64(data, i, b - i)
+        if cased:
+            seen |= x
+            x = _lower64(x)
+        h ^= x
+    return mix64(h), (seen & _HIGH) == 0
+
+
 @kernel
-def _lower_hashes(
-    start: Int32s, end: Int32s, hashes: UInt64s, data: Bytes, lower: Int32s, scratch: Bytes, out: UInt64s
-) -> None:
+def _lower_hashes(start: Int32s, end: Int32s, data: Bytes, lower: Int32s, scratch: Bytes, out: UInt64s) -> None:
     for k in range(start.size):
         a, b = np.int64(start[k]), np.int64(end[k])
-        # A word that begins in U+3000..U+9FFF or U+AC00..U+D7FF is all Han, Kana or Hangul: no case.
-        lead = data[a]
-        if 0xE3 <= lead <= 0xED and (lead != 0xEA or data[a + 1] >= 0xB0):
-            out[k] = hashes[k]
-            continue
-        # `hash_bytes`, but of lower-case bytes, while they are ASCII.
-        h = np.uint64(b - a) * _MULTIPLY
-        seen = np.uint64(0)
-        i = a
-        while i + 8 <= b:
-            x = load64(data, i)
-            seen |= x
-            h = (h ^ _lower64(x)) * _MULTIPLY
-            h ^= h >> np.uint64(32)
-            i += 8
-        if i < b:
-            x = tail64(data, i, b - i)
-            seen |= x
-            h ^= _lower64(x)
-        out[k] = _hash_by_characters(data, a, b, lower, scratch) if seen & _HIGH else mix64(h)
+        out[k], enough = lower_hash(data, a, b)
+        if not enough:
+            out[k] = hash_by_characters(data, a, b, lower, scratch)
 
 
 def lower_hashes(words: Spans, text: TextBuffers) -> UInt64s:
     """uint64[words]: `hash_bytes` of each word in lower case, character by character (ß stays, İ stays)."""
     out = np.empty(len(words.start), np.uint64)
     longest = int((words.end - words.start).max(initial=0))
-    scratch = np.empty(2 * longest + 8, np.uint8)  # lower case takes up to 3 bytes where upper case took 2
-    _lower_hashes(words.start, words.end, words.hash, text.data, lower_case(), scratch, out)
+    scratch = np.empty(2 * longest + 8, np.uint8)
+    _lower_hashes(words.start, words.end, text.data, lower_case(), scratch, out)
     return out
 
 

@@ -20,6 +20,7 @@ from dataprep.text import tables
 from dataprep.text.blocks import alphanumeric64, lowest, special64
 from dataprep.text.hashes import hash_bytes
 from dataprep.text.kernel import inlined, kernel
+from dataprep.text.lower_case import hash_by_characters, lower_case, lower_hash
 from dataprep.text.spans import Bytes, Int, Int32s, Int64s, Spans, TextBuffers, UInt64s, reserve, trim
 from dataprep.text.tables import (
     APOSTROPHE,
@@ -94,8 +95,17 @@ def _masks(data: Bytes, i: Int, stop: Int) -> tuple[np.uint64, np.uint64]:
 
 @kernel
 def _words(
-    offsets: Int64s, data: Bytes, classes: Bytes, start: Int32s, end: Int32s, hashes: UInt64s, first: Int64s
+    offsets: Int64s,
+    data: Bytes,
+    classes: Bytes,
+    lower: Int32s,
+    scratch: Bytes,
+    start: Int32s,
+    end: Int32s,
+    hashes: UInt64s,
+    first: Int64s,
 ) -> None:
+    lowered = lower.size > 0
     k = 0
     for d in range(offsets.size - 1):
         first[d] = k
@@ -137,9 +147,25 @@ def _words(
                     i = _extend(data, i, stop, classes, np.uint8(LETTER))
             start[k] = begin
             end[k] = i
-            hashes[k] = hash_bytes(data, begin, i)
+            if lowered:
+                hashes[k], enough = lower_hash(data, begin, i)
+                if not enough:
+                    hashes[k] = hash_by_characters(data, begin, i, lower, scratch)
+            else:
+                hashes[k] = hash_bytes(data, begin, i)
             k += 1
     first[offsets.size - 1] = k
+
+
+_AS_IT_IS = np.empty(0, np.int32)
+_AS_IT_IS.flags.writeable = False
+_NO_ROOM = np.empty(0, np.uint8)
+
+
+def _room(text: TextBuffers) -> int:
+    """Most words there can be."""
+    # Two words of one byte each need a separator between them; words of one script change need 3 bytes or more.
+    return int(text.offsets[-1] - text.offsets[0] + len(text.offsets) - 1) // 2 + 1
 
 
 def words(text: TextBuffers) -> Spans:
@@ -148,13 +174,21 @@ def words(text: TextBuffers) -> Spans:
     Peak memory is 8 bytes per byte of text reserved, 16 bytes per word used.
     """
     documents = len(text.offsets) - 1
-    # Two words of one byte each need a separator between them; words of one script change need 3 bytes or more.
-    room = int(text.offsets[-1] - text.offsets[0] + documents) // 2 + 1
-    found = reserve(room, documents)
-    _words(text.offsets, text.data, tables.classes(), *found)
+    found = reserve(_room(text), documents)
+    _words(text.offsets, text.data, tables.classes(), _AS_IT_IS, _NO_ROOM, *found)
+    return trim(found)
+
+
+def lower_words(text: TextBuffers) -> Spans:
+    """The same words with the hash of their lower-case bytes, as `lower_case.lower_hashes` gives it."""
+    documents = len(text.offsets) - 1
+    longest = int(np.diff(text.offsets).max(initial=0))  # memory is taken only as it is written
+    found = reserve(_room(text), documents)
+    _words(text.offsets, text.data, tables.classes(), lower_case(), np.empty(2 * longest + 8, np.uint8), *found)
     return trim(found)
 
 
 def warm(text: TextBuffers) -> None:
     """Compile this module's kernels."""
     words(text)
+    lower_words(text)

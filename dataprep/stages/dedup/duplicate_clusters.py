@@ -102,10 +102,9 @@ class DuplicateClusters(Build):
     def _signed(self, docs: Documents, wanted: Bools) -> tuple[pa.Array, pa.Array]:
         """Every row's signature, and the sets of shingles of the wanted rows."""
         from dataprep.text.graph import as_sets
-        from dataprep.text.lower_case import lower_hashes
         from dataprep.text.minhash import permutations, shingles, signatures
 
-        hashes, first = lower_hashes(docs.words, docs.text), docs.words.offsets
+        hashes, first = docs.lower_words.hash, docs.lower_words.offsets
         signed = signatures(hashes, first, permutations(self.permutations, self.seed))
         counts = np.diff(first)
         few = np.concatenate([[0], np.cumsum(counts[wanted])])

@@ -52,14 +52,11 @@ class MinhashDuplicates(Build):
         return edges(ranked=self._ranked())
 
     def collect(self, docs: Documents) -> pa.RecordBatch:
-        from dataprep.text.lower_case import lower_hashes
         from dataprep.text.minhash import band_hashes, permutations, signatures
 
-        words = docs.words
+        words = docs.lower_words
         some = np.diff(words.offsets) > 0  # no words, no copy of anything
-        found = signatures(
-            lower_hashes(words, docs.text), words.offsets, permutations(self.bands * self.rows, self.seed)
-        )
+        found = signatures(words.hash, words.offsets, permutations(self.bands * self.rows, self.seed))
         columns = [
             band_hashes(found[some], self.bands, self.rows).ravel(),
             np.repeat(docs[schema.PLACE].to_numpy()[some], self.bands),

@@ -43,9 +43,8 @@ class MinhashSignatures(Map):
         return {self.column: pa.list_(pa.uint32(), self.permutations)}
 
     def columns(self, docs: Documents) -> dict[str, pa.Array]:
-        from dataprep.text.lower_case import lower_hashes
         from dataprep.text.minhash import permutations, signatures
 
         by = permutations(self.permutations, self.seed)
-        found = signatures(lower_hashes(docs.words, docs.text), docs.words.offsets, by)
+        found = signatures(docs.lower_words.hash, docs.lower_words.offsets, by)
         return {self.column: pa.FixedSizeListArray.from_arrays(pa.array(found.ravel()), self.permutations)}

@@ -65,7 +65,6 @@ class VerifiedDuplicates(Build):
 
     def collect(self, docs: Documents) -> pa.RecordBatch:
         from dataprep.text.graph import as_sets, set_hashes
-        from dataprep.text.lower_case import lower_hashes
         from dataprep.text.minhash import shingles
 
         pairs = listed(docs.artefacts[self.of] / PAIRS, docs[schema.PLACE].to_numpy())
@@ -74,7 +73,7 @@ class VerifiedDuplicates(Build):
         if not len(docs):
             return pa.RecordBatch.from_pylist([], schema=_COLLECTED)
         places = docs[schema.PLACE].to_numpy()
-        values, offsets = as_sets(*shingles(lower_hashes(docs.words, docs.text), docs.words.offsets))
+        values, offsets = as_sets(*shingles(docs.lower_words.hash, docs.lower_words.offsets))
         names = set_hashes(values, offsets)
         lo, hi = np.searchsorted(pair_place, places), np.searchsorted(pair_place, places, side="right")
         leaders = [pairs.column("leader").to_numpy()[a:b] for a, b in zip(lo, hi, strict=True)]
