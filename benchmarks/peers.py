@@ -20,6 +20,14 @@ DATATROVE = (
     "xxhash==3.5.0",  # of version 4 datatrove 0.10.1 hands it strings, which it refuses
 )
 
+PRESIDIO = (
+    "phonenumbers==9.0.43",
+    "presidio-analyzer==2.2.366",
+    "regex==2026.11.19",
+    "spacy==3.8.18",
+    "tldextract==5.4.0",
+)
+
 
 def python(name: str, packages: tuple[str, ...]) -> Path:
     """The Python of environment `name`, which holds just these packages and what they need."""

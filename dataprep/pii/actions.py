@@ -5,6 +5,7 @@ from __future__ import annotations
 import hmac
 import os
 import re
+from functools import cache
 from pathlib import Path
 from typing import Literal
 
@@ -32,6 +33,7 @@ _LETTERS = bytes.maketrans(b"0123456789abcdef", b"abcdefghijklmnop")
 _HIDDEN = re.compile(r"[^\W_]")
 
 
+@cache
 def placeholder(entity: str) -> bytes:
     """`<EMAIL>`."""
     return PLACEHOLDERS[entity].encode()

@@ -67,8 +67,12 @@ _WORD = frozenset(b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwx
 _DIGITS = frozenset(b"0123456789")
 
 
+_FACTOR_BEFORE = re.compile(rb"[0-9)]\*{1,2}$")
+_FACTOR_AFTER = re.compile(rb"\*{1,2}[\w(]")
+
+
 def _alone(pieces: bytes, begin: int, end: int) -> bool:
-    """Does a number stand by itself here, and not in a longer number, a name, a decimal fraction or a path?
+    """Does a number stand by itself here, and not in a longer number, a name, a decimal fraction, a path or a product?
 
     The patterns have looked at the character behind it.
     """
@@ -79,6 +83,13 @@ def _alone(pieces: bytes, begin: int, end: int) -> bool:
         if left in b".-" and begin > 1 and pieces[begin - 2] in _DIGITS:
             return False
         if left == 0x2F and not (begin > 1 and pieces[begin - 2] in _DIGITS):
+            return False
+    starred = begin > 0 and pieces[begin - 1] == 0x2A
+    if starred != (pieces[end] == 0x2A):  # between stars it is set in bold type
+        factor = (
+            _FACTOR_BEFORE.search(pieces, max(0, begin - 3), begin) if starred else _FACTOR_AFTER.match(pieces, end)
+        )
+        if factor is not None:
             return False
     return not (pieces[end] in b".-" and pieces[end + 1] in _DIGITS)
 
@@ -100,7 +111,7 @@ def private_key(place: Place) -> Span | None:
         return None
     begin, body = place.span(place.at, found.end())
     rest = place.near(found.end(), _KEY_BYTES)
-    end = _KEY_END.match(rest) or _KEY_REST.match(rest)
+    end = _KEY_END.match(rest) or _KEY_REST.match(rest.partition(b"-----")[0])
     if end is None or len(re.findall(rb"[A-Za-z0-9+/=]", end[0].partition(b"-----END")[0])) < _KEY_BODY:
         return None
     return begin, body + end.end()
@@ -146,6 +157,10 @@ _NO_HOST = re.compile(
 """Names reserved for examples and private networks (RFC 2606, 6761, 6762), and file names: `icon@2x.png`."""
 
 
+_MASKED = re.compile(rb"(?i)x{3,}@|[^@]+@(?:.*[.-])?x{3,}[.-]")
+"""`xxxx@163.com`, `ubuntu@ec2-xx-xxx-xxx-xxx.amazonaws.com`."""
+_RUN_ON = re.compile(rb".+\.[a-z]{2,24}(?=\.[A-Z][a-z]+$)")
+"""A host and the next sentence, with no space between them: `mail.org.For`."""
 _USER_OF_URL = re.compile(rb"://[^\s/?#@]*$")
 
 
@@ -156,13 +171,19 @@ def email(place: Place) -> Span | None:
     if found is None:
         return None
     local, host = found[1], found[2]
+    end = found.end()
+    sentence = _RUN_ON.match(host)
+    if sentence is not None:
+        host, end = sentence[0], found.start(2) + sentence.end()
     if local.lower() == b"git" or local.endswith(b".") or b".." in local or _NO_HOST.fullmatch(host):
+        return None
+    if _MASKED.match(found[0]):
         return None
     if any(label.startswith(b"-") or label.endswith(b"-") for label in host.split(b".")):
         return None
     if _USER_OF_URL.search(place.pieces, max(0, place.at - 160), place.at):
         return None
-    return place.span(place.at, found.end())
+    return place.span(place.at, end)
 
 
 _VERSION = re.compile(r"(?:\bv|\bver|version|release|build|firmware|driver|update|版本|版|固件|驱动)[号为是\W]{0,4}$")
@@ -177,7 +198,7 @@ def ip(place: Place) -> Span | None:
         if (left in b"./-" and at > 1 and pieces[at - 2] in _WORD) or not checks.public_ipv4(found.groups()):
             return None
     else:
-        found = IPV6.match(pieces, at)
+        found = IPV6.match(pieces, at) if pieces[at + 4 : at + 5] == b":" else None
         if found is None or left in b":.":
             return None
         value = found[0]
@@ -242,6 +263,7 @@ _SAID = re.compile(
     r"(?:\b(?:(?:tele)?phones?|tel|mobile|cell|fax|whatsapp|hotline|landline|desk|ph)\b[^0-9]{0,20}"
     r"|\b(?:call(?:ing|ed)?|reach(?:ed)?|ring|dial|text(?:ing|ed)?|answering|messages?|contact)\b[^0-9\n]{0,20}"
     r"\b(?:at|on|to|registered)[ :]{0,2}"
+    r"|\b(?:call|dial)(?:ing|ling|ed|led)?[: ]{1,2}"
     r"|(?:电话|手机|座机|传真|热线|致电|拨打|電話|手機|傳真|撥打|联系方式)[^0-9\n]{0,8})$"
 )
 _SAID_AFTER = re.compile(r"[ ,;(/-]{0,2}(?:fax|office|mobile|cell|home|work|tel|phone)\b")
@@ -255,7 +277,12 @@ def phone(place: Place) -> Span | None:
     mobiles, Chinese landlines with an area code. Any other grouping, 7 to 15 digits, only next to a word that says so.
     """
     pieces, at = place.pieces, place.at
-    end = max(_international(pieces, at), _north_american(pieces, at), _chinese(pieces, at))
+    first = pieces[at]
+    end = _north_american(pieces, at)
+    if first in b"+(":
+        end = max(end, _international(pieces, at))
+    if first in b"+(018":
+        end = max(end, _chinese(pieces, at))
     if end <= at:
         found = ANY_PHONE.match(pieces, at)
         end = found.end() if found is not None else at

@@ -44,11 +44,14 @@ _KEYS = (
     Key(rb"shp(?:at|ca|pa|ss)_", rb"[0-9A-Fa-f]", 32, 32),  # Shopify
     Key(rb"LTAI", _WORD, 12, 26),  # Alibaba Cloud
     Key(rb"AKID", _WORD, 32, 32),  # Tencent Cloud
-    Key(rb"eyJ[A-Za-z0-9_-]{16,4000}\.eyJ[A-Za-z0-9_-]{16,8000}\.", _URL, 16, 1000),  # JSON Web Token
 )
+_TOKEN = rb"eyJ[A-Za-z0-9_-]{16,4000}+\.eyJ[A-Za-z0-9_-]{16,8000}+\.[A-Za-z0-9_-]{16,1000}"
+"""JSON Web Token."""
 
 API_KEY = re.compile(
-    rb"(?:" + b"|".join(b"%b%b{%d,%d}" % (key.prefix, key.body, key.min, key.max) for key in _KEYS) + rb")(?![\w-])"
+    rb"(?:"
+    + b"|".join([*(b"%b%b{%d,%d}" % (key.prefix, key.body, key.min, key.max) for key in _KEYS), _TOKEN])
+    + rb")(?![\w-])"
 )
 EMAIL = re.compile(rb"([A-Za-z0-9_][A-Za-z0-9._%+-]{0,63})@((?:[A-Za-z0-9-]{1,63}\.){1,8}([A-Za-z]{2,24}))(?![\w-])")
 CREDENTIALS = re.compile(
@@ -96,10 +99,9 @@ def sweep() -> Any:
     """The pattern that matches wherever an exact one can, beginning there; compiled in 5 ms."""
     import re2
 
-    shapes = [
-        rb"\b" + re.sub(rb"\{16,\d+\}", b"{16,}", key.prefix) + key.body + b"{%d}" % min(key.min, 40) for key in _KEYS
-    ]
+    shapes = [rb"\b" + key.prefix + key.body + b"{%d}" % min(key.min, 40) for key in _KEYS]
     shapes += [
+        rb"\beyJ[A-Za-z0-9_-]{16}",  # unbounded, each of many tokens would be read to the end of the last one
         rb"\b[A-Za-z0-9_][A-Za-z0-9._%+-]{0,63}@[A-Za-z0-9]",
         rb"\b[A-Za-z][A-Za-z0-9+.-]{1,19}://[^\s/?#@:\"'<>]*:[^\s/?#@\"'<>]+@",
         rb"-----BEGIN (?:[A-Z0-9]+ )*PRIVATE KEY",

@@ -17,8 +17,8 @@ class Pii(Composite):
 
     | entity | what it is | placeholder |
     |---|---|---|
-    | `email` | addresses with a host name; not of `example.com`, `git@host`, or the user of a URL | `<EMAIL>` |
-    | `phone` | `+` and country code; North American; Chinese mobiles, and landlines with area code; other groupings of 7 to 15 digits only beside a word like `tel`, `fax`, `电话` | `<PHONE>` |
+    | `email` | addresses with a host name in ASCII; not of `example.com`, `git@host`, `xxxx@host`, or the user of a URL | `<EMAIL>` |
+    | `phone` | `+` and country code; North American; Chinese mobiles, and landlines with area code; other groupings of 7 to 15 digits only beside a word like `tel`, `call`, `电话` | `<PHONE>` |
     | `ip` | public IPv4 and IPv6; not private, loopback, link-local or documentation ranges, nor version numbers | `<IP_ADDRESS>` |
     | `card` | payment cards: known issuer, or beside a word like `card`, `卡号`, and a right Luhn digit | `<CARD>` |
     | `cn_id` | Chinese resident IDs: province, date of birth and check character | `<CN_ID>` |
