@@ -46,7 +46,12 @@ def _files(kind: str, extra: str) -> dict[str, Path]:
 
 def _defines(path: Path) -> bool:
     # Looked up in the syntax tree, so that listing names imports nothing.
-    names = {node.name for node in ast.parse(path.read_text("utf-8")).body if isinstance(node, ast.ClassDef)}
+    try:
+        body = ast.parse(path.read_bytes()).body
+    except (SyntaxError, ValueError) as error:
+        line = f" line {error.lineno}:" if isinstance(error, SyntaxError) and error.lineno else ""
+        raise UsageError(f"{path}:{line} not Python: {getattr(error, 'msg', error)}") from error
+    names = {node.name for node in body if isinstance(node, ast.ClassDef)}
     return any(snake_case(name) == path.stem for name in names)
 
 
@@ -60,7 +65,12 @@ def _load(path: Path) -> ModuleType:
         assert spec.loader is not None
         module = importlib.util.module_from_spec(spec)
         sys.modules[name] = module
-        spec.loader.exec_module(module)
+        try:
+            spec.loader.exec_module(module)
+        except Exception as error:
+            del sys.modules[name]
+            told = " ".join(str(error).split())
+            raise UsageError(f"{path}: can't be imported: {type(error).__name__}: {told}") from error
     return sys.modules[name]
 
 

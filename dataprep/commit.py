@@ -16,9 +16,10 @@ from dataprep.store import Store, json_bytes
 SAMPLES = "dropped/samples.jsonl"
 TIMINGS = "timings.json"
 QUARANTINED = f"{WORK}/quarantine.json"
-TALLY_SOURCES = 200
-"""Sources that a stage's tallies tell apart."""
+MAX_SOURCES = 200
+"""Sources that each of a manifest's accounts tells apart; a crawl can have a million."""
 OTHER = "(other)"
+"""The rest, together."""
 
 
 def commit(plan: Plan, store: Store, progress: Progress, *, keep: bool, wall_s: float, workers: int) -> dict[str, Any]:
@@ -108,7 +109,7 @@ def _manifest(plan: Plan, progress: Progress, records: list[list[dict[str, Any]]
         "stages": [_source_entry(plan, total), *_stage_entries(plan, total, builds)],
         "documents": sum(s["rows"] for s in shards),
         "languages": _by_name(total.languages),
-        "sources": _by_name(total.sources),
+        "sources": _by_name(_bounded(total.sources)),
         "shards": shards,
         "artefacts": artefacts,
         "models": dict(sorted({k: v for fact in plan.facts for k, v in fact["models"].items()}.items())),
@@ -155,7 +156,7 @@ def _stage_entries(plan: Plan, total: Ledger, builds: dict[str, list[dict[str, A
                 "bytes_out": entry.bytes_out,
                 "dropped": dict(sorted(entry.dropped.items())),
                 "dropped_by_language": _sorted(entry.dropped_by_language),
-                "dropped_by_source": _sorted(entry.dropped_by_source),
+                "dropped_by_source": _sorted(_bounded_drops(entry.dropped_by_source)),
                 "tallies": _tallies(entry.tallies),
                 "builds": builds.get(label, []),
             }
@@ -166,13 +167,13 @@ def _stage_entries(plan: Plan, total: Ledger, builds: dict[str, list[dict[str, A
 def _tallies(held: dict[str, dict[str, dict[str, list[int]]]]) -> list[dict[str, Any]]:
     """One row for each name, language and source in which something was found, in this order.
 
-    Sources beyond the `TALLY_SOURCES` with most in them share the source `OTHER`.
+    Sources beyond the `MAX_SOURCES` with most in them share the source `OTHER`.
     """
     by_source: dict[str, int] = {}
     for languages in held.values():
         for sources in languages.values():
             add_counts(by_source, {source: found for source, (found, _) in sources.items()})
-    own = set(sorted(by_source, key=lambda source: (-by_source[source], source))[:TALLY_SOURCES])
+    own = _largest(by_source)
     bounded = Entry()
     for name, languages in held.items():
         for language, sources in languages.items():
@@ -184,6 +185,30 @@ def _tallies(held: dict[str, dict[str, dict[str, list[int]]]]) -> list[dict[str,
         for language, sources in sorted(languages.items())
         for source, (found, documents) in sorted(sources.items())
     ]
+
+
+def _largest(by_source: dict[str, int]) -> set[str]:
+    return set(sorted(by_source, key=lambda source: (-by_source[source], source))[:MAX_SOURCES])
+
+
+def _bounded(sources: dict[str, list[int]]) -> dict[str, list[int]]:
+    """[documents, bytes] of the `MAX_SOURCES` with most documents, and of `OTHER`."""
+    own = _largest({source: documents for source, (documents, _) in sources.items()})
+    found: dict[str, list[int]] = {}
+    for source, (documents, size) in sources.items():
+        held = found.setdefault(source if source in own else OTHER, [0, 0])
+        held[0] += documents
+        held[1] += size
+    return found
+
+
+def _bounded_drops(sources: dict[str, dict[str, int]]) -> dict[str, dict[str, int]]:
+    """Counts by reason of the `MAX_SOURCES` that lost most documents, and of `OTHER`."""
+    own = _largest({source: sum(counts.values()) for source, counts in sources.items()})
+    found: dict[str, dict[str, int]] = {}
+    for source, counts in sources.items():
+        add_counts(found.setdefault(source if source in own else OTHER, {}), counts)
+    return found
 
 
 def _fact_print(plan: Plan, label: str | None) -> str:

@@ -28,9 +28,9 @@ class Settings(Config):
     """Name of the corpus; the `source` of its documents unless the source says otherwise."""
     source: dict[str, Any]
     """One kind of source and its paths: `{warc: data/*.warc.gz}` or `{jsonl: {paths: [a, b], name: wiki}}`."""
-    output: str
+    output: str = Field(min_length=1)
     """Folder the run writes, local or a URL; relative to where the command is typed."""
-    stages: list[str | dict[str, Any]]
+    stages: list[Any]
     """Stages in order: a name, or a name with its settings; `as:` renames one that is used twice."""
     on_error: Literal["fail", "quarantine"] = "fail"
     """A document that kills its worker: `fail` names it and stops its task, `quarantine` drops and counts it."""
@@ -96,6 +96,8 @@ class _Loader(yaml.SafeLoader):
 def _mapping(loader: _Loader, node: yaml.MappingNode) -> dict[Any, Any]:
     seen: dict[Any, Any] = {}
     for key_node, value_node in node.value:
+        if not isinstance(key_node, yaml.ScalarNode):
+            raise yaml.MarkedYAMLError(problem="a key must be a word", problem_mark=key_node.start_mark)
         key = loader.construct_object(key_node, deep=True)
         if key in seen:
             raise yaml.MarkedYAMLError(problem=f"'{key}' is given twice", problem_mark=key_node.start_mark)
@@ -208,9 +210,13 @@ def _expand(placed: Placed, at: str) -> list[Placed]:
     return parts
 
 
-def _entry(item: str | dict[str, Any], at: str) -> tuple[str, str, dict[str, Any]]:
+def _entry(item: Any, at: str) -> tuple[str, str, dict[str, Any]]:
     if isinstance(item, str):
         return item, item, {}
+    if not isinstance(item, dict):
+        raise UsageError(
+            f"{at}: must be a name, or a name with its settings, as in `- name: {{key: value}}` (got {item!r})"
+        )
     if len(item) != 1:
         raise UsageError(
             f"{at}: one stage a list item, found {', '.join(map(str, item)) or 'none'}; begin each with '- '"

@@ -26,6 +26,8 @@ from dataprep.store import File, Store, find, identity
 GROUP_TASKS = 8
 """Tasks whose input makes one partition of a shuffle, and whose output makes about one shard after a barrier."""
 MAX_PARTITIONS = 256
+NAMED = 3
+"""Inputs that a note names."""
 PLAN = ".dataprep/plan.json"
 INPUTS = ".dataprep/inputs.json"
 FOLDERS = ("documents", "verdicts", "artefacts", "dropped")
@@ -119,7 +121,7 @@ def make(pipe: Pipeline, *, limit: int | None = None) -> Plan:
     inputs = find(pipe.source.paths, type(pipe.source).suffixes)
     if len(inputs) >= 1 << (63 - schema.PLACE_BITS):
         raise UsageError(f"{len(inputs)} inputs are more than one run can number; split the run")
-    _refuse_own_output(inputs, store)
+    _refuse_own_output(pipe.source.paths, inputs, store)
     identities = _identities(inputs, store)
     reads = _reads(pipe.source, inputs, limit, _task_bytes(pipe))
     return _assemble(pipe, tuple(inputs), tuple(identities), tuple(reads), limit, pipe.source.gives(inputs))
@@ -180,12 +182,19 @@ def _identities(inputs: Sequence[File], store: Store) -> list[tuple[str, str]]:
     return [(found[f.path][2], found[f.path][3]) for f in inputs]
 
 
-def _refuse_own_output(inputs: Sequence[File], store: Store) -> None:
+def _refuse_own_output(paths: Sequence[str], inputs: Sequence[File], store: Store) -> None:
     root = os.path.realpath(store.root) if store.local else store.root
     own = tuple(f"{root}/{folder}/" for folder in FOLDERS)
     for file in inputs:
         if (file.path if "://" in file.path else os.path.realpath(file.path)).startswith(own):
             raise UsageError(f"{file.path}: the run would replace its own input; choose another place with --output")
+    for path in paths:
+        folder = path.rstrip("/") if "://" in path else os.path.realpath(path)
+        if f"{root}/".startswith(f"{folder}/") and not any(f.startswith(".") for f in root[len(folder) :].split("/")):
+            raise UsageError(
+                f"{store.root}: lies in the input folder {path}, so the next run would read what this one wrote; "
+                "choose another place with --output"
+            )
 
 
 def _task_bytes(pipe: Pipeline) -> int:
@@ -345,9 +354,20 @@ def warnings(plan: Plan) -> list[str]:
 
 
 def notes(plan: Plan) -> list[str]:
-    """What settings amount to, as the stages put it."""
-    entries = plan.pipeline.entries
-    return [f"{label}: {line}" for label, stage in entries for line in stage.notes()]
+    """What settings amount to, as the stages put it; which large inputs are one task each."""
+    found = [f"{label}: {line}" for label, stage in plan.pipeline.entries for line in stage.notes()]
+    whole = _not_split(plan)
+    if whole:
+        more = f" and {len(whole) - NAMED} more" if len(whole) > NAMED else ""
+        names = ", ".join(whole[:NAMED]) + more
+        found.append(f"{names}: not splittable: one task reads all of it, whatever `task_mib` says")
+    return found
+
+
+def _not_split(plan: Plan) -> list[str]:
+    """Inputs larger than a task that the source could not cut."""
+    ranges = Counter(i for task in plan.reads for i, _, _ in task)
+    return [f.relative for i, f in enumerate(plan.inputs) if f.bytes > _task_bytes(plan.pipeline) and ranges[i] == 1]
 
 
 def verdict_columns(parts: Iterable[Placed]) -> pa.Schema:

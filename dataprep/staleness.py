@@ -34,7 +34,7 @@ def states(plan: Plan, store: Store) -> list[State]:
             parts = [part for q in plan.passes[: step.number + 1] for part in q.parts]
             labels = {None, *(part.label for part in parts), *(part.entry for part in parts)}
             why = next((line for label, line in changes if label in labels), None)
-            amount = f"{len(todo)} tasks" if todo is not None else "tasks known after the step before"
+            amount = _tasks(len(todo)) if todo is not None else "tasks known after the step before"
             if why is not None:
                 state = f"stale: {why}; {amount}"
             elif before is not None and todo is not None and _complete(progress, step.number):
@@ -43,6 +43,10 @@ def states(plan: Plan, store: Store) -> list[State]:
                 state = f"to run: {amount}"
         found.append(State(f"{step.kind} {step.number + 1}", names, state))
     return found
+
+
+def _tasks(n: int) -> str:
+    return f"{n} task{'s' if n != 1 else ''}"
 
 
 def _complete(progress: Progress, number: int) -> bool:

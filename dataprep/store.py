@@ -25,6 +25,8 @@ from dataprep.errors import InputError, OutputError, UsageError
 
 COPY_BYTES = 1 << 20
 ABSENT = (FileNotFoundError, NotADirectoryError)
+NOT_UTF8 = re.compile("[\ud800-\udfff]")
+"""How Python shows bytes of a file name that are not UTF-8."""
 TEMPORARY = re.compile(r"\..+\.[0-9a-f]{12}\.tmp")
 
 
@@ -62,7 +64,8 @@ def find(paths: Sequence[str], suffixes: Sequence[str]) -> list[File]:
     """The files that `paths` (files, globs, folders) name, sorted by path below their common folder.
 
     A folder gives the files with one of `suffixes`, at any depth; hidden files are left out. The order in which
-    paths are named does not matter and a file named twice counts once. Raises InputError if a path names nothing.
+    paths are named does not matter and a file named twice counts once. Raises InputError if a path names nothing, or
+    a file whose name is not UTF-8.
     """
     found: dict[str, int] = {}
     for path in paths:
@@ -74,6 +77,9 @@ def find(paths: Sequence[str], suffixes: Sequence[str]) -> list[File]:
         raise InputError("the source names no paths; set `source` in the pipeline or give --input")
     if len({path.partition("://")[0] if "://" in path else "" for path in found}) > 1:
         raise UsageError(f"{', '.join(paths)}: one run reads files of one store; make two runs")
+    for path in found:
+        if NOT_UTF8.search(path):
+            raise InputError(f"{os.fsencode(path)!r}: the file's name is not UTF-8, but ids are made of it; rename it")
     base = posixpath.commonpath([posixpath.dirname(p) for p in found])
     files = [File(p, posixpath.relpath(p, base) if base else p, size) for p, size in found.items()]
     return sorted(files, key=lambda f: f.relative)
@@ -285,9 +291,7 @@ def describe(path: Path, relative: str) -> Published:
 def output_error(path: str, error: OSError) -> OutputError:
     """The one line for a failed write."""
     if error.errno == errno.ENOSPC or error.errno == errno.EDQUOT:
-        return OutputError(
-            f"{path}: no space left on the device; free some and type the same command again: finished tasks are kept"
-        )
+        return OutputError(f"{path}: no space left on the device; free some and type the same command again")
     if error.errno in (errno.EROFS, errno.EACCES, errno.EPERM):
         return OutputError(f"{path}: can't be written ({error.strerror}); choose another place with --output")
     return OutputError(f"{path}: can't be written: {error.strerror or error}")

@@ -38,6 +38,9 @@ MISTAKES: list[tuple[dict[str, Any], str]] = [
     ({"source": {"warc": "x", "jsonl": "y"}}, "p.yaml: source: give one kind"),
     ({"source": {"jsonl": {"paths": "x", "text_kye": "t"}}}, "unknown setting 'text_kye'; did you mean 'text_key'?"),
     ({"outptu": "x"}, "p.yaml: unknown setting 'outptu'; did you mean 'output'?"),
+    ({"stages": [3]}, "p.yaml: stage 1: must be a name, or a name with its settings"),
+    ({"stages": ["exact_dedup", None]}, "p.yaml: stage 2: must be a name, or a name with its settings"),
+    ({"output": ""}, "p.yaml: output: "),
     ({"name": "no/slash"}, "p.yaml: name: "),
     ({"on_error": "skip"}, "p.yaml: on_error: input should be 'fail' or 'quarantine' (got 'skip')"),
     ({"max_batch_seconds": 0}, "p.yaml: max_batch_seconds: input should be greater than 0"),
@@ -68,6 +71,8 @@ def test_missing_keys(key: str) -> None:
         ("- a\n- b\n", "must be a mapping"),
         ("", "must be a mapping"),
         ("name: \tx: y", "line 1"),
+        ("name: a\n? [b, c]\n: d\n", "line 2 a key must be a word"),
+        ("name: {{a: b}: c}\n", "line 1 a key must be a word"),
     ],
 )
 def test_yaml_that_is_none(tmp_path: Path, text: str, line: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import textwrap
 from collections.abc import Callable
@@ -14,7 +15,7 @@ import pytest
 from runs import make_plan, run_here, tree, write_corpus, write_pipeline
 
 from dataprep.errors import UsageError
-from dataprep.plan import from_json, to_json, warnings
+from dataprep.plan import from_json, notes, to_json, warnings
 
 QUIET = '''
 """Keep short documents."""
@@ -85,6 +86,15 @@ def test_a_run_never_replaces_its_own_input(tmp_path: Path, where: Callable[[Pat
         make_plan(write_pipeline(tmp_path, [], **where(tmp_path)))
 
 
+def test_an_output_in_the_input_folder_is_refused_the_first_time(tmp_path: Path) -> None:
+    write_corpus(tmp_path / "in", files=1)
+    path = write_pipeline(tmp_path, [], output=str(tmp_path / "in/out"))
+    with pytest.raises(UsageError, match="in/out: lies in the input folder .*/in, .* choose another place"):
+        make_plan(path)
+    make_plan(write_pipeline(tmp_path, [], output=str(tmp_path / "in/.out")))  # hidden files are no input
+    make_plan(write_pipeline(tmp_path, [], output=str(tmp_path / "in-out")))
+
+
 def test_pages_that_nobody_extracts_are_warned_of(tmp_path: Path) -> None:
     (tmp_path / "page.html").write_text("<p>One.")
     settings = {"source": {"html": str(tmp_path / "page.html")}}
@@ -120,6 +130,42 @@ def test_a_stage_of_ones_own_is_stale_when_its_file_changes(tmp_path: Path, monk
         monkeypatch.delitem(__import__("sys").modules, "dataprep_stage_quiet", raising=False)
         prints.append(make_plan(write_pipeline(tmp_path, ["quiet"])).fingerprint)
     assert prints[0] == prints[2] != prints[1]
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("class Broken:\n", r"broken.py: line 1: not Python: expected an indented block"),
+        (
+            QUIET.replace("Quiet", "Broken").replace("pyarrow.compute", "no_such"),
+            r"broken.py: can't be imported: ModuleNotFoundError: No module named",
+        ),
+    ],
+)
+def test_a_stage_of_ones_own_that_is_broken_is_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str, says: str
+) -> None:
+    (tmp_path / "stages").mkdir()
+    (tmp_path / "stages/broken.py").write_text(text)
+    monkeypatch.setenv("DATAPREP_STAGES", str(tmp_path / "stages"))
+    write_corpus(tmp_path / "in", files=1)
+    for _ in range(2):
+        with pytest.raises(UsageError, match=says) as caught:
+            make_plan(write_pipeline(tmp_path, ["broken"]))
+        assert "\n" not in str(caught.value)
+
+
+def test_large_inputs_that_cannot_be_split_are_named(tmp_path: Path) -> None:
+    write_corpus(tmp_path / "in", files=6)
+    (*whole, split) = sorted((tmp_path / "in").iterdir())
+    for path in whole:
+        path.with_suffix(".jsonl.gz").write_bytes(gzip.compress(path.read_bytes()))
+        path.unlink()
+    assert split.stat().st_size > 10_000
+    (note,) = notes(make_plan(write_pipeline(tmp_path, [], task_mib=0.01)))
+    names = ", ".join(f"{path.name}.gz" for path in whole[:3])
+    assert note.startswith(f"{names} and 2 more: not splittable")
+    assert notes(make_plan(write_pipeline(tmp_path, []))) == []
 
 
 def test_a_worker_with_other_packages_refuses_the_plan(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -42,13 +42,15 @@ def test_columns_keep_their_types_and_cuts_do_not_matter(tmp_path: Path) -> None
             "score": pa.array([i / 7 for i in range(n)], pa.float32()),
             "date": pa.array([86_400 * i for i in range(n)], pa.timestamp("s")),
             "source": pa.array([None if i % 2 else "wiki" for i in range(n)]),
+            "language": pa.array(["en", "zh"] * (n // 2)).dictionary_encode(),
         }
     )
     path = tmp_path / "a.parquet"
     pq.write_table(table, path, row_group_size=90)
     found, report = read(path, text_column="content")
     assert report.skipped == {"no_text": 143}
-    assert found.schema.names == ["_place", "id", "text", "source", "tags", "score", "date"]
+    assert found.schema.names == ["_place", "id", "text", "source", "tags", "score", "date", "language"]
+    assert found.schema.field("language").type == pa.string()
     kept = [i for i in range(n) if i % 7]
     assert found["_place"].to_pylist() == kept
     assert found["id"].to_pylist() == [str(i) for i in kept]
@@ -74,10 +76,15 @@ def test_what_does_not_fit_is_named(tmp_path: Path) -> None:
         (make("none.parquet", body=["a"]), r"none.parquet: no column 'text'; known: body: set `text_column`"),
         (make("near.parquet", texts=["a"]), r"did you mean 'texts'"),
         (make("int.parquet", text=[1]), r"int.parquet: column 'text' must hold strings, not int64"),
+        (make("language.parquet", text=["a"], language=[1]), r"column 'language' must hold strings, not int64; rename"),
         (make("id.parquet", text=["a"], id=[[1]]), r"id.parquet: column 'id' must hold strings, not list"),
     ):
         with pytest.raises(InputError, match=message):
             source.gives([good, bad])
+    twice = pa.table([["a"], ["b"], ["c"]], names=["text", "note", "note"])
+    pq.write_table(twice, tmp_path / "twice.parquet")
+    with pytest.raises(InputError, match=r"twice.parquet: has more than one column 'note'; rename all but one"):
+        source.gives([file(tmp_path / "twice.parquet")])
     more = make("more.parquet", text=["b"], extra=[True])
     assert source.gives([good, more]).names == ["_place", "id", "text", "source", "year", "extra"]
 

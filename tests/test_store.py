@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import json
+import os
 import random
 from collections.abc import Iterator
 from pathlib import Path
@@ -51,6 +52,14 @@ def test_find(files: Path, paths: list[str], expect: list[str]) -> None:
         found = find([str(files / path) for path in order], (".txt",))
         assert [f.relative for f in found] == expect
         assert [f.bytes for f in found] == [Path(f.path).stat().st_size for f in found]
+
+
+def test_a_name_that_is_not_utf8_is_one_line(tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    with open(os.fsencode(tmp_path / "in") + "/你好.jsonl".encode("gbk"), "w") as out:
+        out.write('{"text": "one"}')
+    message = error("run", write_pipeline(tmp_path, []), code=1)
+    assert "in/\\xc4\\xe3\\xba\\xc3.jsonl': the file's name is not UTF-8" in message
 
 
 @pytest.mark.parametrize("path", ["gone.txt", "*.md", "b/c/d", ""])
@@ -199,7 +208,7 @@ def test_output_on_an_object_store(remote: ObjectStore, tmp_path: Path) -> None:
     assert remote.tree("a/out") == want
     assert remote.keys("a/out/.dataprep/lease.json") == []
 
-    assert dataprep(*there, **remote.environment).stderr.count("cached") == 4
+    assert dataprep(*there, **remote.environment).stderr.count("cached") == 6
     (shard, *_) = remote.keys("a/out/documents/")
     remote.put(shard, remote.get(shard)[:-1])
     assert "bytes, not" in dataprep("manifest", "verify", remote.url("a/out"), code=1, **remote.environment).stdout

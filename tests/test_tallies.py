@@ -75,7 +75,7 @@ def test_what_spans_a_barrier_is_counted_where_it_was_found(tmp_path: Path) -> N
 def test_sources_without_end_are_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     given = [{"text": "中" * (n + 1), "source": f"site-{n:02d}"} for n in range(20)]
     write_jsonl(tmp_path / "in.jsonl", [*given, {"text": "word1", "source": "site-03"}])
-    monkeypatch.setattr(commit, "TALLY_SOURCES", 2)
+    monkeypatch.setattr(commit, "MAX_SOURCES", 2)
     settings = {"source": {"jsonl": str(tmp_path / "in.jsonl")}}
     made = run_here(make_plan(write_pipeline(tmp_path, [MARKED], **settings)))
     assert made["stages"][1]["tallies"] == [
@@ -84,6 +84,18 @@ def test_sources_without_end_are_bounded(tmp_path: Path, monkeypatch: pytest.Mon
         {"name": "中", "language": "und", "source": "site-18", "count": 19, "documents": 1},
         {"name": "中", "language": "und", "source": "site-19", "count": 20, "documents": 1},
     ]
+    assert {name: held["documents"] for name, held in made["sources"].items()} == {
+        "(other)": 18, "site-00": 1, "site-03": 2,
+    }  # fmt: skip
+
+
+def test_sources_that_lose_documents_are_bounded_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    given = [{"text": "x" * 9, "source": f"site-{n % 7}"} for n in range(20)]
+    write_jsonl(tmp_path / "in.jsonl", given)
+    monkeypatch.setattr(commit, "MAX_SOURCES", 1)
+    settings = {"source": {"jsonl": str(tmp_path / "in.jsonl")}}
+    made = run_here(make_plan(write_pipeline(tmp_path, ["exact_dedup"], **settings)))
+    assert made["stages"][1]["dropped_by_source"] == {"(other)": {"duplicate": 16}, "site-1": {"duplicate": 3}}
 
 
 def test_the_table_adds_them_up(tmp_path: Path) -> None:

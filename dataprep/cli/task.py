@@ -27,18 +27,21 @@ def task(folder: str, step: int, n: int) -> None:
     from dataprep.errors import UsageError
     from dataprep.resume import step_path
     from dataprep.store import Store
+    from dataprep.text.warmup import prepare
     from dataprep.worker import run_task
 
     store = Store(folder)
     saved = store.read_json(planning.PLAN)
     if saved is None:
         raise UsageError(f"{folder}: no run was planned here; `dataprep plan --write` does")
-    made = planning.from_json(saved)
+    # The plan names the output as it was typed, perhaps relative to another folder than this one.
+    made = planning.from_json(saved | {"pipeline": saved["pipeline"] | {"output": folder}})
     if step > len(made.steps):
         raise UsageError(f"step {step}: the plan has {len(made.steps)} steps")
     tasks = store.read_json(step_path(made.steps[step - 1]))
     if tasks is None or n >= len(tasks):
         raise UsageError(f"step {step} task {n}: there is no such task; the step has {len(tasks or ())}")
+    prepare(lambda line: click.echo(line, err=True))
     work, outputs = tasks[n]
     quarantined = (store.read_json(QUARANTINED) or {}).get(work["fingerprint"], {})
     quarantine = {int(place): reason for place, reason in quarantined.items()}

@@ -139,9 +139,7 @@ class _Pool:
             self._tell()
         if self._failed:
             more = f" (and {len(self._failed) - 1} more tasks)" if len(self._failed) > 1 else ""
-            raise RunError(
-                f"{self._failed[0]}{more}; {self._done} finished tasks are kept: type the same command again"
-            )
+            raise RunError(f"{self._failed[0]}{more}; finished tasks are kept: type the same command again")
 
     def close(self) -> None:
         for worker in self._workers:

@@ -23,9 +23,9 @@ class Parquet(Source):
     """Rows of Parquet files; every column is kept with its own type.
 
     `text` (or `text_column`, renamed) becomes large_string; `id`, `url`, `date` and `source` become strings where they
-    are numbers or times. Without `id` the engine names the rows, without `source` they get the source's name. Files
-    may lack columns that others have (nulls); a column whose type differs between files, and a missing text column,
-    are errors that name the file. Skipped: `no_text` (null).
+    are numbers or times; `language` must hold strings. Without `id` the engine names the rows, without `source` they
+    get the source's name. Files may lack columns that others have (nulls); a column whose type differs between files,
+    one that is there twice, and a missing text column, are errors that name the file. Skipped: `no_text` (null).
 
     The offset is the row number in the file. Split by row groups.
     """
@@ -91,6 +91,8 @@ class Parquet(Source):
         fields = []
         for column in columns:
             name = column.name
+            if columns.names.count(name) > 1:
+                raise InputError(f"{file.path}: has more than one column '{name}'; rename all but one")
             if name == schema.PLACE or (name == schema.TEXT and self.text_column != schema.TEXT):
                 raise InputError(f"{file.path}: column '{name}' is in the way of ours; rename it")
             if name == self.text_column:
@@ -99,6 +101,10 @@ class Parquet(Source):
                 fields.append(schema.field(schema.TEXT))
             elif name in (schema.ID, schema.SOURCE, schema.URL, schema.DATE, schema.METADATA, schema.HTML):
                 if not _castable(column.type):
+                    raise InputError(f"{file.path}: column '{name}' must hold strings, not {column.type}; rename it")
+                fields.append(schema.field(name))
+            elif name == schema.LANGUAGE:  # stages compare it with codes
+                if not (_is_text(column.type) or pa.types.is_null(column.type)):
                     raise InputError(f"{file.path}: column '{name}' must hold strings, not {column.type}; rename it")
                 fields.append(schema.field(name))
             else:
