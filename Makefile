@@ -22,6 +22,8 @@ demo: $(STAMP) ## real pages -> clean Parquet shards: installs, makes the sample
 	$(BIN)/dataprep models install lid.176
 	test -f data/sample/web.warc.gz || $(BIN)/dataprep sample-web data/sample/web.warc.gz --docs
 	$(BIN)/dataprep run pipelines/web.yaml
+	@echo; echo "Near-duplicates between the two releases of one documentation:"; echo
+	$(BIN)/dataprep dropped out/web --stage minhash_dedup --limit 2
 
 test: check ## install and run everything CI runs: lint, types, import rule, tests
 

@@ -27,7 +27,8 @@ from bench_quality import HERE
 from machine import data, keep, machine, spread
 
 STAGES = ["extract_html", {"language": {"keep": ["en"], "min_score": 0.65}}, "gopher_quality", "gopher_repetition"]
-STAGES += ["fineweb_quality", "exact_dedup"]
+STAGES += ["fineweb_quality"]
+"""What the peer's pipeline does, too. `pipelines/web.yaml` also removes duplicates and personal data."""
 PEER_EXTRA = (
     "trafilatura==2.3.1",
     "lxml_html_clean",
@@ -63,12 +64,16 @@ def pinned(command: list[str], cores: set[int]) -> tuple[float, float]:
     return time.perf_counter() - began, cpu
 
 
-def ours(archive: str, out: Path, workers: int) -> list[str]:
-    """The command for one run from nothing."""
+def ours(archive: str, out: Path, workers: int, *, whole: bool = False) -> list[str]:
+    """The command for one run from nothing, with `STAGES` or with all of `pipelines/web.yaml`."""
     shutil.rmtree(out, ignore_errors=True)
-    pipeline = out.with_suffix(".yaml")
-    pipeline.write_text(json.dumps({"name": "b", "source": {"warc": archive}, "output": str(out), "stages": STAGES}))
-    return [sys.executable, "-m", "dataprep", "run", str(pipeline), "--workers", str(workers)]
+    pipeline = HERE.parent / "pipelines/web.yaml"
+    if not whole:
+        pipeline = out.with_suffix(".yaml")
+        value = {"name": "b", "source": {"warc": archive}, "output": str(out), "stages": STAGES}
+        pipeline.write_text(json.dumps(value))
+    command = [sys.executable, "-m", "dataprep", "run", str(pipeline), "--workers", str(workers)]
+    return [*command, "--input", archive, "--output", str(out)]
 
 
 def peer_run(archive: str, out: str, extractor: str, model: str) -> None:
@@ -127,21 +132,22 @@ def prepare_peer() -> Path:
     return python
 
 
-def compare(archive: Path, work: Path, runs: int) -> dict[str, Any]:
+def compare(archive: Path, work: Path, runs: int, peer_runs: int) -> dict[str, Any]:
     """Ours and the peer's in turn on one core."""
     from dataprep.models import path as model_path
 
     core = {max(os.sched_getaffinity(0))}
     python = prepare_peer()
     out = work / "ours"
-    found: dict[str, list[float]] = {"ours": [], "datatrove, trafilatura": [], "datatrove, resiliparse": []}
+    found: dict[str, list[float]] = {"ours": [], "ours, all of web.yaml": []}
+    found |= {"datatrove, trafilatura": [], "datatrove, resiliparse": []}
     timings: dict[str, Any] = {}
     pinned(ours(str(archive), out, 1), core)  # compiles kernels where that has not happened
-    for _ in range(runs):
+    for turn in range(runs):
         found["ours"].append(pinned(ours(str(archive), out, 1), core)[0])
+        found["ours, all of web.yaml"].append(pinned(ours(str(archive), out, 1, whole=True), core)[0])
         timings = json.loads((out / "timings.json").read_text())
-    for name in list(found)[1:]:
-        for _ in range(max(1, runs // 2)):
+        for name in list(found)[2:] if turn < peer_runs else ():
             target = work / "peer"
             shutil.rmtree(target, ignore_errors=True)
             shutil.rmtree(f"{target}-logs", ignore_errors=True)
@@ -154,8 +160,10 @@ def compare(archive: Path, work: Path, runs: int) -> dict[str, Any]:
     for name, walls in found.items():
         wall = statistics.median(walls)
         ratio = wall / statistics.median(found["ours"])
-        print(f"{name:24} {documents / wall:7.0f} documents/s {size / 1e6 / wall:7.2f} MB/s  {ratio:5.1f} x our time")
-    print(f"peak memory of a worker: {timings['peak_worker_memory_bytes'] / 1e6:.0f} MB; where a worker's time goes:")
+        print(f"{name:26} {documents / wall:7.0f} documents/s {size / 1e6 / wall:7.2f} MB/s  {ratio:5.1f} x our time")
+    print(
+        f"peak memory of a worker: {timings['peak_worker_memory_bytes'] / 1e6:.0f} MB; where its time goes in web.yaml:"
+    )
     spent = timings["seconds"]
     for what, value in sorted(spent.items(), key=lambda item: -item[1]):
         print(f"  {what:20} {value:7.2f} s {value / sum(spent.values()):6.1%}")
@@ -188,6 +196,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--peer-run", nargs=4, metavar=("ARCHIVE", "OUT", "EXTRACTOR", "MODEL"), help=argparse.SUPPRESS)
     parser.add_argument("--runs", type=int, default=5)
+    parser.add_argument("--peer-runs", type=int, default=3, help="of each of datatrove's, in turn with ours")
     parser.add_argument("--copies", type=int, default=12, help="how often the archive is read to measure scaling")
     parser.add_argument("--no-scaling", action="store_true")
     args = parser.parse_args()
@@ -202,7 +211,7 @@ def main() -> None:
         command = [sys.executable, "-m", "dataprep", "sample-web", str(archive), "--from", str(pages(cache / "wcxb"))]
         subprocess.run(command, check=True)
     with tempfile.TemporaryDirectory(dir=cache) as folder:
-        figures = compare(archive, Path(folder), args.runs)
+        figures = compare(archive, Path(folder), args.runs, args.peer_runs)
         if not args.no_scaling:
             figures["scaling"] = scaling(archive, Path(folder), args.copies, 3)
     keep("web", figures)

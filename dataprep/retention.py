@@ -108,7 +108,7 @@ def _duplicates(stage: dict[str, Any], facts: dict[str, Any]) -> str:
     if facts.get("largest_cluster"):
         line += f", the largest of {facts['largest_cluster']:,} documents"
     lines = [line]
-    if "removed_bytes" in facts:
+    if facts.get("removed_bytes"):
         share = facts["removed_bytes"] / max(1, stage["bytes_in"])
         lines.append(f"  removed {facts['removed_bytes'] / 1e6:,.2f} MB, {share:.1%} of the bytes that came in")
     if facts.get("sampled_jaccard"):
@@ -117,7 +117,7 @@ def _duplicates(stage: dict[str, Any], facts: dict[str, Any]) -> str:
         lines.append(f"  exact similarity of {n} to the kept copy at least {levels}")
     lines += _others({what: fact for what, fact in facts.items() if what not in _TOLD})
     pairs = facts.get("source_pairs", [])
-    if pairs:
+    if len(pairs) > 1 or any(p["kept"] != p["dropped"] for p in pairs):
         rows = [("kept from", "dropped from", "documents", "MB")]
         rows += [(p["kept"], p["dropped"], f"{p['documents']:,}", f"{p['bytes'] / 1e6:,.2f}") for p in pairs[:SHOWN]]
         lines.append(aligned(rows, right=(2, 3), indent=2))

