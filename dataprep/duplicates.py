@@ -22,7 +22,7 @@ from pydantic import Field
 from dataprep import schema
 from dataprep.documents import Documents
 from dataprep.shards import ParquetShard
-from dataprep.text.spans import Int64s, UInt64s
+from dataprep.text.spans import Int64s, TextBuffers, UInt64s
 
 DUPLICATES: Final = "duplicates.parquet"
 """(`_place`, `kept`) of every document to drop and of the copy to keep, sorted by place."""
@@ -86,6 +86,40 @@ def _microseconds(date: str | None) -> int:
         return -(1 << 63)
     since = (when if when.tzinfo else when.replace(tzinfo=UTC)) - datetime(1970, 1, 1, tzinfo=UTC)
     return (since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds
+
+
+# ---------------------------------------------------------------- documents of one key
+
+
+def keys(keep: str) -> pa.Schema:
+    """Schema of what `collect` gives where documents of one 128-bit key are copies; `low` partitions it."""
+    fields = [("low", pa.uint64()), ("high", pa.uint64()), (schema.PLACE, pa.int64())]
+    return pa.schema([*fields, ("rank", pa.uint64())] if keep != "first" else fields)
+
+
+def keyed(docs: Documents, keep: str, content: TextBuffers) -> pa.RecordBatch:
+    """Key of each document by the bytes that copies have in common; one without such bytes has none."""
+    from dataprep.text.hashes import xxh64
+
+    some = np.diff(content.offsets) > 0
+    columns = [xxh64(content, 0), xxh64(content, 1), docs[schema.PLACE].to_numpy()]
+    if keep != "first":
+        columns.append(ranks(docs, keep))
+    return pa.RecordBatch.from_arrays([pa.array(column[some]) for column in columns], schema=keys(keep))
+
+
+def of_one_key(partition: pa.Table) -> pa.Table:
+    """Edges: documents whose key occurs again, led by the first of that key."""
+    low, high, place = (partition.column(name).to_numpy() for name in ("low", "high", schema.PLACE))
+    order = np.lexsort((place, high, low))
+    low, high = low[order], high[order]
+    again = np.zeros(len(order) + 1, np.bool_)
+    again[1:-1] = (low[1:] == low[:-1]) & (high[1:] == high[:-1])
+    first = np.maximum.accumulate(np.where(again[:-1], 0, np.arange(len(order))))
+    shared = again[:-1] | again[1:]
+    rows, leaders = order[shared], place[order[first[shared]]]
+    found = partition.drop_columns(["low", "high"]).take(rows).add_column(1, "leader", pa.array(leaders))
+    return found.sort_by(schema.PLACE)
 
 
 # ---------------------------------------------------------------- from edges to lists

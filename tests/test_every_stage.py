@@ -128,6 +128,7 @@ def odd_documents(cls: type[Stage], config: dict[str, Any]) -> Documents:
         schema.TEXT: texts,
         schema.HTML: [f"<html><body><p>{t}</p></body></html>".replace("\x00", "") if t else None for t in texts],
         schema.URL: [None] * len(texts),
+        schema.DATE: [("2024-05-05", None, "soon")[i % 3] for i in range(len(texts))],
         schema.LANGUAGE: [("en", "zh", "und", None)[i % 4] for i in range(len(texts))],
     }
     for placed in parts(cls.stage_name(), config):

@@ -42,13 +42,13 @@ def labels(plan: Plan) -> list[list[str]]:
         (["length", {"short": {"min_characters": 1}}], [["length", "short"]], ["pass"]),
         (
             ["length", "exact_dedup", {"short": {"min_characters": 1}}],
-            [["length", "exact_dedup"], ["exact_dedup", "short"]],
-            ["pass", "combine", "finish", "pass"],
+            [["length", "exact_dedup"], ["exact_dedup.clusters", "exact_dedup", "short"]],
+            ["pass", "combine", "finish"] * 2,
         ),
         (
             ["exact_dedup", {"exact_dedup": {"as": "again"}}],
-            [["exact_dedup"], ["exact_dedup", "again"], ["again"]],
-            ["pass", "combine", "finish", "pass", "combine", "finish", "pass"],
+            [["exact_dedup"], ["exact_dedup.clusters", "exact_dedup", "again"], ["again.clusters", "again"]],
+            ["pass", "combine", "finish"] * 3,
         ),
         # A Build that nobody reads is no barrier for what comes after it.
         (["exact_duplicates", "length"], [["exact_duplicates", "length"]], ["pass", "combine", "finish"]),
@@ -121,24 +121,26 @@ BASE: list[Any] = ["length", {"short": {"min_characters": 3}}, "exact_dedup", {"
 
 
 def prints(plan: Plan) -> tuple[str, ...]:
-    """Of the documents of each pass, then of the Build's rows of a task and of its artefact."""
+    """Of the documents of each pass, then of each Build's rows of a task and of its artefact."""
     builds = [mark for p in plan.passes for prints in p.builds.values() for mark in prints]
     return (*(p.fingerprint for p in plan.passes), *builds)
 
 
-NOTHING: tuple[bool, ...] = (False, False, False, False)
+NOTHING: tuple[bool, ...] = (False,) * 6
+EVERYTHING: tuple[bool, ...] = (True,) * 6
+LAST_DOCUMENTS: tuple[bool, ...] = (False, True, False, False, False, False)
 
 
 @pytest.mark.parametrize(
     ("stages", "changed"),
     [
         (BASE, NOTHING),
-        ([*BASE[:3], {"long": {"max_characters": 8}}], (False, True, False, False)),
-        ([BASE[0], {"short": {"min_characters": 4}}, *BASE[2:]], (True, True, True, True)),
-        ([*BASE, {"slow": {"batch_seconds": 0}}], (False, True, False, False)),
-        ([{"slow": {"batch_seconds": 0}}, *BASE], (True, True, True, True)),
+        ([*BASE[:3], {"long": {"max_characters": 8}}], LAST_DOCUMENTS),
+        ([BASE[0], {"short": {"min_characters": 4}}, *BASE[2:]], EVERYTHING),
+        ([*BASE, {"slow": {"batch_seconds": 0}}], LAST_DOCUMENTS),
+        ([{"slow": {"batch_seconds": 0}}, *BASE], EVERYTHING),
         # A Build rides on documents and does not make them.
-        (["length", BASE[1], {"exact_dedup": {"as": "d"}}, BASE[3]], (False, True, True, True)),
+        (["length", BASE[1], {"exact_dedup": {"as": "d"}}, BASE[3]], (False, True, True, True, True, True)),
     ],
 )
 def test_what_a_stage_makes_stale(tmp_path: Path, stages: list[Any], changed: tuple[bool, ...]) -> None:
@@ -152,7 +154,7 @@ def test_what_a_stage_makes_stale(tmp_path: Path, stages: list[Any], changed: tu
         ({"on_error": "quarantine"}, NOTHING),
         ({"max_batch_seconds": 1}, NOTHING),
         ({"output": "elsewhere"}, NOTHING),
-        ({"name": "other"}, (True, True, True, True)),  # it is the `source` of the documents
+        ({"name": "other"}, EVERYTHING),  # it is the `source` of the documents
     ],
 )
 def test_what_a_setting_makes_stale(tmp_path: Path, settings_given: dict[str, Any], changed: tuple[bool, ...]) -> None:
@@ -181,18 +183,32 @@ def left(plan: Plan) -> dict[str, list[tuple[str, ...]]]:
         (["documents"], {"pass 1": ["documents"]}),
         # What only led up to something that is there is not missed.
         ([".dataprep/shards", ".dataprep/collect", ".dataprep/combine"], {}),
-        (["artefacts"], {"finish 0": ["artefact"]}),
-        (["artefacts", ".dataprep/combine"], {"combine 0": ["combine"], "finish 0": ["artefact"]}),
+        (["artefacts"], {f"finish {n}": ["artefact"] for n in (0, 1)}),
+        (
+            ["artefacts", ".dataprep/combine"],
+            {
+                f"{step} {n}": [output]
+                for n in (0, 1)
+                for step, output in (("combine", "combine"), ("finish", "artefact"))
+            },
+        ),
         (
             ["artefacts", ".dataprep/combine", ".dataprep/collect"],
-            {"pass 0": ["collect:exact_dedup"], "combine 0": ["combine"], "finish 0": ["artefact"]},
+            {
+                "pass 0": ["collect:exact_dedup"],
+                "combine 0": ["combine"],
+                "finish 0": ["artefact"],
+                "pass 1": ["collect:exact_dedup.clusters"],
+                "combine 1": ["combine"],
+                "finish 1": ["artefact"],
+            },
         ),
         (["documents", ".dataprep/shards"], {"pass 0": ["documents"], "pass 1": ["documents"]}),
     ],
 )
 def test_the_least_that_is_left(tmp_path: Path, gone: list[str], owed: dict[str, list[str]]) -> None:
     plan = planned(tmp_path, DEDUP)
-    assert [step.kind for step in plan.steps] == ["pass", "combine", "finish", "pass"]
+    assert [step.kind for step in plan.steps] == ["pass", "combine", "finish"] * 2
     run_here(plan, keep=True)
     for folder in gone:
         shutil.rmtree(tmp_path / "out" / folder)

@@ -43,8 +43,9 @@ def _documents(stage: Stage) -> Documents:
         schema.HTML: [f"<title>t</title><nav>menu</nav><main><p>{t.replace(chr(0), '')}</main>" for t in texts],
         schema.LANGUAGE: [("en", "zh", "und", None)[n % 4] for n in range(len(texts))],
     }
+    urls = [f"https://{'例.cn' if n % 3 else 'EXAMPLE.org:443'}/{n % 7}?utm_source={n}#{n}" for n in range(len(texts))]
     for name in stage.needs():
-        columns.setdefault(name, [n % 11 / 10 for n in range(len(texts))])
+        columns.setdefault(name, urls if name == schema.URL else [n % 11 / 10 for n in range(len(texts))])
     return documents(columns)
 
 

@@ -1,60 +1,59 @@
-"""Build the list of documents whose text an earlier document has."""
+"""Build the list of documents whose text another document has."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 
-from dataprep import schema
 from dataprep.documents import Documents
+from dataprep.duplicates import DUPLICATES, Keep, edges, keyed, keys, needs, of_one_key, write_lists
 from dataprep.stage import Build
-
-_COLLECTED = pa.schema([("low", pa.uint64()), ("high", pa.uint64()), (schema.PLACE, pa.int64())])
-_DUPLICATES = pa.schema([(schema.PLACE, pa.int64()), ("kept", pa.int64())])
+from dataprep.text.spans import TextBuffers
 
 
 class ExactDuplicates(Build):
-    """List every document whose text is equal to that of an earlier one: its place and the place of the kept copy.
+    """List all but one of the documents with the same text, or with the same words.
 
-    The artefact `duplicates.parquet` is sorted by place, so that a task reads only the part for its own shard.
-    Used through `exact_dedup`.
+    A document without text, or without words where these are compared, is no copy of anything. Used through
+    `exact_dedup`.
     """
 
+    version: ClassVar[int] = 2
     partition_by: ClassVar[str] = "low"
-    artefact: ClassVar[str] = "duplicates.parquet"
+    artefact: ClassVar[str] = DUPLICATES
+
+    compare: Literal["text", "words"] = "text"
+    """What copies have in common: every byte, or the words in lower case."""
+    keep: Keep = "first"
+    """Which copy survives."""
+
+    def needs(self) -> tuple[str, ...]:
+        return needs(self.keep)
 
     def collected(self) -> pa.Schema:
-        return _COLLECTED
+        return keys(self.keep)
 
     def combined(self) -> pa.Schema:
-        return _DUPLICATES
+        return edges(ranked=self.keep != "first")
 
     def collect(self, docs: Documents) -> pa.RecordBatch:
-        from dataprep.text.hashes import xxh64
-
-        text = docs.text
-        rows = np.diff(text.offsets) > 0  # no text is no copy of anything
-        hashes = [pa.array(xxh64(text, seed)[rows]) for seed in (0, 1)]
-        places = docs[schema.PLACE].filter(pa.array(rows))
-        return pa.RecordBatch.from_arrays([*hashes, places], schema=_COLLECTED)
+        return keyed(docs, self.keep, docs.text if self.compare == "text" else _words(docs))
 
     def combine(self, partition: pa.Table) -> pa.Table:
-        low, high, place = (partition.column(name).to_numpy() for name in _COLLECTED.names)
-        order = np.lexsort((place, high, low))
-        low, high, place = low[order], high[order], place[order]
-        repeats = np.zeros(len(place), np.bool_)
-        repeats[1:] = (low[1:] == low[:-1]) & (high[1:] == high[:-1])
-        first = np.maximum.accumulate(np.where(repeats, 0, np.arange(len(place))))
-        found = pa.Table.from_arrays([pa.array(place[repeats]), pa.array(place[first[repeats]])], schema=_DUPLICATES)
-        return found.sort_by(schema.PLACE)
+        return of_one_key(partition)
 
-    def finish(self, parts: Sequence[Path], out: Path) -> dict[str, int]:
-        table = pa.concat_tables([pq.read_table(part, use_threads=False) for part in parts]).sort_by(schema.PLACE)
-        pq.write_table(table.combine_chunks(), out / self.artefact, compression="zstd", row_group_size=65_536)
-        kept = table.column("kept")
-        return {"duplicates": table.num_rows, "clusters": len(kept.unique())}
+    def finish(self, parts: Sequence[Path], out: Path) -> dict[str, Any]:
+        return write_lists(parts, out)
+
+
+def _words(docs: Documents) -> TextBuffers:
+    """Each document as the hashes of its words, 8 bytes each."""
+    words = docs.lower_words
+    hashes, bounds = words.hash.view(np.uint8), words.offsets * 8
+    for array in (bounds, hashes):
+        array.flags.writeable = False  # as `text_buffers` has it: kernels compile once per type of array
+    return TextBuffers(bounds, hashes)
