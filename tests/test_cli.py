@@ -139,7 +139,7 @@ PRINTS = [
     ("run towns.yaml --json", ['  "name": "gopher_quality",', '   "too_few_words": 6']),
     ("run towns.yaml --dry-run", ["  pass 1     gopher_quality, exact_dedup", "cached"]),
     ("plan towns.yaml", ["towns: 1 input, 0.0 MB -> out/towns", "cached"]),
-    ("plan towns.yaml --set gopher_quality.min_words=9", ["stale: gopher_quality.min_words 15 -> 9; 1 tasks"]),
+    ("plan towns.yaml --set gopher_quality.min_words=9", ["stale: gopher_quality.min_words 15 -> 9; 1 task"]),
     ("stages", ["quality", "  exact_dedup ", "sources", "  warc "]),
     ("stages gopher_quality", ["  min_words: integer >= 0 or null; default 50; reason too_few_words"]),
     ("stages jsonl", ["jsonl (source, sources)", "  text_key: string; default text"]),
@@ -148,7 +148,7 @@ PRINTS = [
     ("manifest show", ["towns: 1 input, 0.00 MB -> out/towns", "documents/00000-", "und              20"]),
     ("manifest show out/towns/manifest.json", ["towns: 1 input, 0.00 MB -> out/towns"]),
     ("manifest show out/towns/ --json", [' "kind": "documents",']),
-    ("manifest verify", ["out/towns: 2 files, ", ", all as listed"]),
+    ("manifest verify", ["out/towns: 5 files, ", ", all as listed"]),
     ("manifest verify out/towns --json", ["[]"]),
     ("manifest diff out/towns out/towns/manifest.json", ["equal"]),
     ("explain page-7", ["page-7: kept", "  from   in.jsonl, offset ", "  now    out/towns/documents/0", ", row 7"]),
@@ -292,6 +292,15 @@ def test_a_reader_who_leaves_is_no_error(home: Path, line: str) -> None:
         os.close(write)
     assert done.stderr == ""
     assert done.returncode == 1
+
+
+def test_tasks_are_done_where_their_plan_lies(home: Path, tmp_path: Path) -> None:
+    """The pipeline's output is a relative path, and workers may stand in another folder."""
+    assert say(home, "plan towns.yaml --output out/by-hand --write").returncode == 0
+    done = say(tmp_path, f"task {home}/out/by-hand 1 0")
+    assert done.returncode == 0, done.stderr
+    assert all((home / f"out/by-hand/.dataprep/records/{name}.json").exists() for name in json.loads(done.stdout))
+    assert list(tmp_path.iterdir()) == []
 
 
 # ---------------------------------------------------------------- real text

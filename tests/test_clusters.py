@@ -255,3 +255,16 @@ def test_facts_of_any_build_are_shown() -> None:
         "    name  n",
         *["    x     5,000"] * 10,
     ]
+
+
+def test_the_kept_copy_is_shown_with_its_url_without_personal_data(tmp_path: Path) -> None:
+    given = [
+        {"id": "a", "text": "same", "url": "https://example.org/?to=jane.roe@mail.org"},
+        {"id": "b", "text": "same"},
+    ]
+    write_jsonl(tmp_path / "in.jsonl", given)
+    pipeline = write_pipeline(tmp_path, ["exact_dedup"], source={"jsonl": str(tmp_path / "in.jsonl")})
+    assert dataprep("run", pipeline).returncode == 0
+    lines = dataprep("explain", "b", "--run", tmp_path / "out").stdout.splitlines()
+    assert lines[2:4] == ["  copy   of a, which is in in.jsonl, offset 0", "         https://example.org/?to=<EMAIL>"]
+    assert "  url    https://example.org/?to=<EMAIL>" in dataprep("explain", "a", "--run", tmp_path / "out").stdout

@@ -250,7 +250,7 @@ def test_stages_after_the_verdict_are_not_reached(run: Run) -> None:
 def test_a_duplicate_names_the_copy_that_was_kept(run: Run) -> None:
     (document,) = lookup.find(run, _nameless(run))
     assert (document.stage, document.reason) == ("exact_dedup", "duplicate")
-    assert document.copy_of == ("page-003", "a.jsonl", sum(map(len, _lines(run, "a")[:3])))
+    assert document.copy_of == ("page-003", "a.jsonl", sum(map(len, _lines(run, "a")[:3])), None)
 
 
 def test_an_id_that_occurs_twice_shows_both_in_order(run: Run) -> None:

@@ -89,7 +89,7 @@ def test_a_run_never_replaces_its_own_input(tmp_path: Path, where: Callable[[Pat
 def test_an_output_in_the_input_folder_is_refused_the_first_time(tmp_path: Path) -> None:
     write_corpus(tmp_path / "in", files=1)
     path = write_pipeline(tmp_path, [], output=str(tmp_path / "in/out"))
-    with pytest.raises(UsageError, match="in/out: lies in the input folder .*/in, .* choose another place"):
+    with pytest.raises(UsageError, match=r"in/out: lies in the input folder .*/in, .* choose another place"):
         make_plan(path)
     make_plan(write_pipeline(tmp_path, [], output=str(tmp_path / "in/.out")))  # hidden files are no input
     make_plan(write_pipeline(tmp_path, [], output=str(tmp_path / "in-out")))

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 import zstandard
 from chain import apply, parts
+from runs import ROOT, dataprep
 
 from dataprep.documents import documents
 
@@ -119,3 +120,20 @@ def test_markdown_about_html_is_mostly_kept(data: Path, tmp_path: Path) -> None:
 
 def test_english_web_text_is_mostly_kept(data: Path, tmp_path: Path) -> None:
     assert kept(texts(data / "corpora" / "en_web_text.jsonl.zst"), "en", tmp_path) >= 0.5
+
+
+@pytest.mark.parametrize(
+    ("pipeline", "corpus"),
+    [
+        ("web-zh.yaml", "zh_oiwiki"),
+        ("web-zh.yaml", "zh_javaguide"),
+        ("web-zh.yaml", "zh_pingcap_docs"),
+        ("web.yaml", "en_web_text"),
+    ],
+)
+def test_whole_pipelines_keep_real_text(pipeline: str, corpus: str, data: Path, tmp_path: Path) -> None:
+    """Language, duplicates and all: the files in `pipelines/` as a user runs them."""
+    given = data / "corpora" / f"{corpus}.jsonl.zst"
+    done = dataprep("run", ROOT / "pipelines" / pipeline, "--input", given, "--output", tmp_path / "out", "--json")
+    made = json.loads(done.stdout)
+    assert made["documents"] >= 0.5 * made["stages"][0]["documents_out"]
