@@ -95,8 +95,19 @@ def start(*arguments: object, **extra: str) -> subprocess.Popen[str]:
     """The command, running."""
     command = [sys.executable, "-m", "dataprep", *map(str, arguments)]
     return subprocess.Popen(
-        command, env=environment(**extra), text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd="/"
+        command,
+        env=environment(**extra),
+        text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        cwd="/",
+        preexec_fn=_hear_the_keyboard,
     )
+
+
+def _hear_the_keyboard() -> None:
+    """What a shell starts in the background ignores SIGINT, and so do its children."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def dataprep(*arguments: object, code: int | None = 0, **extra: str) -> subprocess.CompletedProcess[str]:
