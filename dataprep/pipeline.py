@@ -5,17 +5,16 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal, NamedTuple, TypeVar
+from typing import Any, Literal, NamedTuple
 
 import yaml
-from pydantic import BaseModel, Field, ValidationError
+from pydantic import Field
 
-from dataprep import catalog
+from dataprep import catalog, yaml_file
 from dataprep.errors import DataprepError, UsageError, did_you_mean
 from dataprep.ledger import QUARANTINE
 from dataprep.stage import Composite, Config, Source, Stage
-
-M = TypeVar("M", bound=BaseModel)
+from dataprep.yaml_file import Loader, validated
 
 LABEL = re.compile(r"\w[\w-]*")
 """Labels become names of columns and files; a dot would divide `--set LABEL.KEY`."""
@@ -89,29 +88,6 @@ def _entry_json(placed: Placed) -> dict[str, Any]:
     return {name: ({"as": placed.label} if placed.label != name else {}) | config}
 
 
-class _Loader(yaml.SafeLoader):
-    """SafeLoader that refuses a key written twice: YAML would silently keep the last."""
-
-
-def _mapping(loader: _Loader, node: yaml.MappingNode) -> dict[Any, Any]:
-    seen: dict[Any, Any] = {}
-    for key_node, value_node in node.value:
-        key = loader.construct_object(key_node, deep=True)
-        if key in seen:
-            raise yaml.MarkedYAMLError(problem=f"'{key}' is given twice", problem_mark=key_node.start_mark)
-        seen[key] = loader.construct_object(value_node, deep=True)
-    return seen
-
-
-# YAML 1.1 reads `no` as false; here it is Norwegian, in `keep: [no]` and as a key. Only true and false are booleans.
-_Loader.yaml_implicit_resolvers = {
-    first: [(tag, pattern) for tag, pattern in resolvers if tag != "tag:yaml.org,2002:bool"]
-    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
-}
-_Loader.add_implicit_resolver("tag:yaml.org,2002:bool", re.compile("^(?:true|false)$"), list("tf"))
-_Loader.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, _mapping)
-
-
 def load(
     path: str | Path,
     *,
@@ -124,22 +100,8 @@ def load(
     `overrides` are `STAGE.KEY=VALUE` (VALUE is YAML); `inputs` replace the source's paths, and its kind where the
     suffix says so. Raises UsageError, one line.
     """
-    file = Path(path)
-    where = file.name
-    try:
-        raw = yaml.load(file.read_text("utf-8"), _Loader)
-    except FileNotFoundError:
-        raise UsageError(f"{path}: no such file") from None
-    except IsADirectoryError:
-        raise UsageError(f"{path}: is a folder; name the YAML file in it") from None
-    except UnicodeDecodeError as error:
-        raise UsageError(f"{path}: byte {error.start} is not UTF-8; save the file as UTF-8") from error
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        line = f" line {mark.line + 1}" if mark else ""
-        raise UsageError(f"{where}:{line} {getattr(error, 'problem', None) or error}".replace("\n", " ")) from error
-    if not isinstance(raw, dict):
-        raise UsageError(f"{where}: must be a mapping with name, source, output and stages")
+    where = Path(path).name
+    raw = yaml_file.read(path, "name, source, output and stages")
     pipe = parse(raw, where, overrides=overrides, inputs=inputs, output=output)
     if not pipe.source.paths:
         raise UsageError(f"{where}: source {pipe.source_kind}: names no paths; give a file, a glob or a folder")
@@ -155,7 +117,7 @@ def parse(
     output: str | None = None,
 ) -> Pipeline:
     """Check a pipeline given as a mapping; `where` is what errors call it."""
-    settings = _validated(Settings, dict(raw) | ({"output": output} if output else {}), where)
+    settings = validated(Settings, dict(raw) | ({"output": output} if output else {}), where)
     entries: list[tuple[str, str, dict[str, Any]]] = []
     for n, item in enumerate(settings.stages, 1):
         entries.append(_entry(item, f"{where}: stage {n}"))
@@ -173,7 +135,7 @@ def parse(
         if label in labels:
             raise UsageError(f"{at}: the name is taken by stage {labels[label]}; give this one `as: another_name`")
         labels[label] = n
-        stage = _validated(_class(name, f"{where}: stage {n}"), config, at)
+        stage = validated(_class(name, f"{where}: stage {n}"), config, at)
         placed.append(Placed(label, stage))
         parts += _expand(placed[-1], at)
     return Pipeline(
@@ -204,7 +166,7 @@ def _expand(placed: Placed, at: str) -> list[Placed]:
         if part.suffix and not LABEL.fullmatch(part.suffix):
             raise UsageError(f"{at}: the suffix '{part.suffix}' of {part.stage} must be letters, digits, _ and -")
         label = f"{placed.label}.{part.suffix}" if part.suffix else placed.label
-        parts += _expand(Placed(label, _validated(catalog.stage(part.stage), part.config, at)), at)
+        parts += _expand(Placed(label, validated(catalog.stage(part.stage), part.config, at)), at)
     return parts
 
 
@@ -241,7 +203,7 @@ def _override(entries: list[tuple[str, str, dict[str, Any]]], override: str) -> 
             raise UsageError(f"--set {override}: '{parent}' is {held!r}, which has no settings inside")
         config[parent] = config = dict(held)
     try:
-        config[last] = yaml.load(value, _Loader)
+        config[last] = yaml.load(value, Loader)
     except yaml.YAMLError as error:
         raise UsageError(f"--set {override}: '{value}' is not YAML: {getattr(error, 'problem', error)}") from error
 
@@ -268,44 +230,4 @@ def _source(settings: Settings, where: str, inputs: tuple[str, ...]) -> tuple[st
         cls = catalog.source(kind)
     except DataprepError as error:
         raise UsageError(f"{where}: {error}") from None
-    return kind, _validated(cls, config, f"{where}: source {kind}")
-
-
-def _validated(cls: type[M], config: Mapping[str, Any], at: str) -> M:
-    try:
-        return cls.model_validate(config)
-    except ValidationError as error:
-        raise UsageError(f"{at}: {_explain(cls, error)}") from None
-
-
-_PLAIN = {
-    "dict_type": "must be a mapping, as in {key: value}",
-    "list_type": "must be a list, as in [a, b]",
-    "tuple_type": "must be a list, as in [a, b]",
-    "string_type": "must be text",
-    "bool_type": "must be true or false",
-    "bool_parsing": "must be true or false",
-    "int_type": "must be a whole number",
-    "int_parsing": "must be a whole number",
-    "int_from_float": "must be a whole number",
-    "float_type": "must be a number",
-    "float_parsing": "must be a number",
-}
-"""What the YAML should hold, for the kinds of error whose own words speak of Python."""
-
-
-def _explain(cls: type[BaseModel], error: ValidationError) -> str:
-    """The first problem, in one line, with the nearest known setting; a wrong name comes before what is missing."""
-    problems = error.errors()
-    problem = next((p for p in problems if p["type"] == "extra_forbidden"), problems[0])
-    path = [str(part) for part in problem["loc"]]
-    inside = "".join(f"{part}: " for part in path[:-1])
-    key = path[-1] if path else ""
-    if problem["type"] == "extra_forbidden":
-        return f"{inside}unknown setting '{key}'{did_you_mean(key, cls.model_fields)}"
-    if problem["type"] == "missing":
-        return f"{inside}'{key}' is missing"
-    message = _PLAIN.get(problem["type"]) or problem["msg"].removeprefix("Value error, ")
-    given = repr(problem["input"])
-    shown = f" (got {given})" if path and len(given) < 60 else ""
-    return f"{inside}{key + ': ' if key else ''}{message[:1].lower() + message[1:]}{shown}"
+    return kind, validated(cls, config, f"{where}: source {kind}")
