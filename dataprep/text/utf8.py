@@ -1,4 +1,4 @@
-"""UTF-8 by hand: decode one character, count characters, find what is not valid."""
+"""UTF-8 by hand: decode and encode one character, count characters, find what is not valid."""
 
 from __future__ import annotations
 
@@ -40,6 +40,28 @@ def code_point(data: Bytes, i: Int, w: Int) -> Int:
         return (b & 0x0F) << 12 | c
     c = (b & 0x07) << 18 | c << 6 | (np.int64(data[i + 3]) & 0x3F)
     return c if c <= 0x10FFFF else np.int64(0xFFFD)
+
+
+@inlined
+def encode(c: Int, out: Bytes, n: Int) -> Int:
+    """Write character `c` as UTF-8 at `out[n]`; where the next begins."""
+    if c < 0x80:
+        out[n] = c
+        return n + 1
+    if c < 0x800:
+        out[n] = 0xC0 | c >> 6
+        out[n + 1] = 0x80 | c & 0x3F
+        return n + 2
+    if c < 0x10000:
+        out[n] = 0xE0 | c >> 12
+        out[n + 1] = 0x80 | c >> 6 & 0x3F
+        out[n + 2] = 0x80 | c & 0x3F
+        return n + 3
+    out[n] = 0xF0 | c >> 18
+    out[n + 1] = 0x80 | c >> 12 & 0x3F
+    out[n + 2] = 0x80 | c >> 6 & 0x3F
+    out[n + 3] = 0x80 | c & 0x3F
+    return n + 4
 
 
 @inlined
