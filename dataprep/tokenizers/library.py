@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import NamedTuple, Protocol
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -26,9 +26,9 @@ class Encoded(NamedTuple):
 class Recipe(NamedTuple):
     """How the fast backend is made to encode as a library does, if it can."""
 
-    json: str | None
-    """What it loads: a `tokenizer.json`, without what would find special tokens in text. None: it can't."""
-    why_not: str
+    make: Callable[[], Any] | None
+    """Makes a backend that finds no special tokens in text. None: it can't."""
+    why_not: str = ""
     """Why it can't, for the user; empty if it can."""
     literals: tuple[str, ...] = ()
     """A document that holds one of these goes to the library."""
@@ -78,6 +78,4 @@ def document(text: TextBuffers, i: int) -> bytes:
 
 
 def documents(text: TextBuffers) -> list[bytes]:
-    data = memoryview(text.data)
-    bounds = text.offsets.tolist()
-    return [bytes(data[begin:end]) for begin, end in zip(bounds, bounds[1:], strict=False)]
+    return [document(text, i) for i in range(len(text.offsets) - 1)]

@@ -8,7 +8,7 @@ from typing import Any
 from dataprep.errors import InputError
 from dataprep.store import sha256_of
 from dataprep.tokenizers.exactness import first_difference
-from dataprep.tokenizers.fast import Fast, from_json
+from dataprep.tokenizers.fast import Fast
 from dataprep.tokenizers.library import Library
 from dataprep.tokenizers.tokenizer import Tokenizer
 
@@ -35,7 +35,7 @@ def load(path: str | Path) -> Tokenizer:
         files.append(card)
     library, beside = _library(file)
     fast, why_slow = _fast(library)
-    return Tokenizer(file, (*files, *beside), sha256, library, fast, why_slow)
+    return Tokenizer(file, (*files, *(path for path in beside if path not in files)), sha256, library, fast, why_slow)
 
 
 def _file(path: Path) -> Path:
@@ -83,21 +83,33 @@ def _library(file: Path) -> tuple[Library, tuple[Path, ...]]:
         from dataprep.tokenizers.sentencepiece_model import SentencePiece
 
         return SentencePiece(file), ()
+    if suffix == ".json":
+        from dataprep.tokenizers.hugging_face import HuggingFace
+
+        hugging_face = HuggingFace(file)
+        return hugging_face, hugging_face.beside
+    if suffix == ".tiktoken":
+        from dataprep.tokenizers.tiktoken_ranks import Tiktoken
+
+        tiktoken = Tiktoken(file)
+        return tiktoken, tiktoken.beside
     raise InputError(f"{file}: not a tokenizer: must be a .model, .json or .tiktoken file")
 
 
 def _fast(library: Library) -> tuple[Fast | None, str]:
     """The fast backend if it is installed and exact, else why not."""
     recipe = library.recipe()
-    if recipe.json is None:
+    if recipe.make is None:
         return None, recipe.why_not
     try:
-        fast = Fast(from_json(recipe.json), recipe.literals)
+        fast = Fast(recipe.make, recipe.literals)
+        odd = first_difference(fast, library, [*library.special, *recipe.literals])
     except ImportError:
         return None, "gigatoken is not installed"
-    except Exception as error:
+    except BaseException as error:  # a panic in Rust is no Exception
+        if isinstance(error, KeyboardInterrupt | SystemExit):
+            raise
         return None, f"gigatoken can't load it: {' '.join(str(error).split())}"
-    odd = first_difference(fast, library, [*library.special, *recipe.literals])
     if odd is not None:
         shown = odd if len(odd) <= _SHOWN else f"{odd[:_SHOWN]}…"
         return None, f"gigatoken gives other ids for {shown!r}"

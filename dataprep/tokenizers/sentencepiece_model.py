@@ -19,6 +19,7 @@ from typing import NamedTuple
 import numpy as np
 
 from dataprep.errors import InputError
+from dataprep.tokenizers.fast import from_json
 from dataprep.tokenizers.library import Ids, Recipe
 
 SPACE = "▁"
@@ -138,7 +139,7 @@ class SentencePiece:
             "vocab": {piece: i for i, (piece, _, _) in enumerate(spec.pieces)},
             "merges": _merges(spec),
         }
-        made = {
+        made: dict[str, object] = {
             "version": "1.0",
             "truncation": None,
             "padding": None,
@@ -152,7 +153,7 @@ class SentencePiece:
         literals = [piece.replace(SPACE, " ") for piece, _, kind in spec.pieces if kind in (USER_DEFINED, UNUSED)]
         if spec.lossless:
             literals.append(SPACE)
-        return Recipe(json.dumps(made, ensure_ascii=False), "", tuple(literals))
+        return Recipe(from_json(json.dumps(made, ensure_ascii=False)), "", tuple(literals))
 
 
 def _merges(spec: Specification) -> list[tuple[str, str]]:
