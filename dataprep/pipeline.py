@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -13,7 +14,8 @@ from pydantic import Field
 from dataprep import catalog, yaml_file
 from dataprep.errors import DataprepError, UsageError, did_you_mean
 from dataprep.ledger import QUARANTINE
-from dataprep.stage import Composite, Config, Source, Stage
+from dataprep.manifest import DOCUMENTS
+from dataprep.stage import Build, Composite, Config, Source, Stage
 from dataprep.yaml_file import Loader, validated
 
 LABEL = re.compile(r"\w[\w-]*")
@@ -31,6 +33,8 @@ class Settings(Config):
     """Folder the run writes, local or a URL; relative to where the command is typed."""
     stages: list[str | dict[str, Any]]
     """Stages in order: a name, or a name with its settings; `as:` renames one that is used twice."""
+    kind: str = DOCUMENTS
+    """What the run gives: `documents`, or only what its one stage builds, such as `tokens`; then no corpus."""
     on_error: Literal["fail", "quarantine"] = "fail"
     """A document that kills its worker: `fail` names it and stops its task, `quarantine` drops and counts it."""
     max_batch_seconds: float = Field(600.0, gt=0)
@@ -70,6 +74,7 @@ class Pipeline(NamedTuple):
     on_error: str
     max_batch_seconds: float
     task_mib: float
+    kind: str
 
     def to_json(self) -> dict[str, Any]:
         """What was asked, without paths: equal pipelines over equal inputs are equal wherever they run."""
@@ -77,13 +82,20 @@ class Pipeline(NamedTuple):
         return {
             "name": self.name,
             "source": {self.source_kind: settings},
-            "stages": [_entry_json(placed) for placed in self.entries],
+            "stages": self.stages(paths=False),
             "task_mib": self.task_mib,
+            **({"kind": self.kind} if self.kind != DOCUMENTS else {}),
         }
 
+    def stages(self, *, paths: bool) -> list[dict[str, Any]]:
+        """The entries as YAML has them, with or without saying where files are."""
+        return [_entry_json(placed, paths) for placed in self.entries]
 
-def _entry_json(placed: Placed) -> dict[str, Any]:
-    config = placed.stage.model_dump(mode="json")
+
+def _entry_json(placed: Placed, paths: bool) -> dict[str, Any]:
+    config = placed.stage.asked()
+    if paths:
+        config |= {name: os.path.abspath(getattr(placed.stage, name)) for name in placed.stage.paths}
     name = placed.stage.stage_name()
     return {name: ({"as": placed.label} if placed.label != name else {}) | config}
 
@@ -148,7 +160,19 @@ def parse(
         settings.on_error,
         settings.max_batch_seconds,
         settings.task_mib,
+        _kind(settings.kind, parts, where),
     )
+
+
+def _kind(kind: str, parts: list[Placed], where: str) -> str:
+    """What the run gives, held against its stages: what has a manifest of its own comes after all else."""
+    made = [part.stage.kind if isinstance(part.stage, Build) else None for part in parts]
+    if kind != DOCUMENTS and made != [kind]:
+        raise UsageError(f"{where}: kind: a run of kind '{kind}' has one stage, one that builds {kind}")
+    for part, what, after in zip(parts, made, made[1:], strict=False):
+        if what is not None and after is None:
+            raise UsageError(f"{where}: {part.entry}: must be the last stage: it builds {what} of the documents kept")
+    return kind
 
 
 def _class(name: str, at: str) -> type[Stage]:
