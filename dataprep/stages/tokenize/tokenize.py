@@ -214,6 +214,7 @@ class Tokenize(Build):
         tokenizer = self._tokenizer()
         made = [json.loads(part.read_bytes()) for part in parts]
         sources = _sources(part["facts"] for part in made)
+        empty = sum(part["facts"]["empty"] for part in made)
         total = _sum(n for held in sources.values() for n in held.values())
         value = {
             "tokenizer": {
@@ -227,6 +228,7 @@ class Tokenize(Build):
             "dtype": dtype_for(tokenizer.vocab_size).name,
             "documents": total["documents"],
             "tokens": total["tokens"],
+            "empty": empty,
             "splits": {split: _sum(held[split] for held in sources.values()) for split in _SPLITS},
             "sources": sources,
             "shards": [shard for number, part in enumerate(made) for shard in _shards(number, part)],
@@ -236,7 +238,7 @@ class Tokenize(Build):
         return {
             "tokenizer": f"{tokenizer.file.name}, {tokenizer.vocab_size:,} ids",
             **total,
-            "empty": sum(part["facts"]["empty"] for part in made),
+            "empty": empty,
             "sources": [
                 {"source": source, "split": split, **n, "bytes_per_token": round(n["bytes"] / n["tokens"], 3)}
                 for source, held in sources.items()
