@@ -1,4 +1,4 @@
-"""A keyed permutation of range(n), computed and not stored: an element of a shuffle of 10^12 costs what one of ten does.
+"""A keyed permutation of range(n), computed and not stored: an element of a shuffle of 10^12 costs what one of 10 does.
 
 A Feistel network permutes the 2^bits numbers of which n is more than half; a number that falls outside range(n) is sent
 through again until it comes out inside ("cycle walking": Black and Rogaway, "Ciphers with arbitrary finite domains",

@@ -33,8 +33,8 @@ Int32s = npt.NDArray[np.int32]
 
 MAGIC: Final = b"MMIDIDX\x00\x00"
 _HEADER: Final = struct.Struct("<9sQBQQ")
-_CODES: Final = {np.dtype("<u2"): 8, np.dtype("<i4"): 4}
-_TYPES: Final = {code: dtype for dtype, code in _CODES.items()}
+_CODES: Final[dict[np.dtype[Any], int]] = {np.dtype("<u2"): 8, np.dtype("<i4"): 4}
+_TYPES: Final[dict[int, np.dtype[Any]]] = {code: dtype for dtype, code in _CODES.items()}
 _WIDE: Final = 65_500
 """Megatron's readers take a vocabulary of at least so many ids to be stored as int32."""
 _PIECE: Final = 1 << 20
@@ -60,33 +60,32 @@ def write(
     default that of the first array; an id that it can't hold is a defect of the caller. Nothing is made durable: the
     caller publishes both files. Holds 4 bytes a document.
     """
-    lengths: list[int] | Int32s
     with Path(f"{base}.bin").open("wb") as out:
+        given = None if dtype is None else _kind(dtype)
         if isinstance(documents, tuple):
-            flat, counts = documents
-            assert int(counts.sum()) == len(flat), "lengths do not add up to the tokens"
-            kind = _kind(dtype if dtype is not None else flat.dtype)
+            flat, lengths = documents
+            assert int(lengths.sum()) == len(flat), "lengths do not add up to the tokens"
+            kind = given or _kind(flat.dtype)
             _put(out, flat, kind)
-            lengths = np.asarray(counts, "<i4")
+            counts = np.asarray(lengths, "<i4")
         else:
-            lengths = []
-            kind = None if dtype is None else _kind(dtype)
+            many = list[int]()
             for ids in documents:
-                kind = kind or _kind(ids.dtype)
-                _put(out, ids, kind)
-                lengths.append(len(ids))
-            kind = kind or np.dtype("<u2")
-    counts = np.asarray(lengths, "<i4")
+                given = given or _kind(ids.dtype)
+                _put(out, ids, given)
+                many.append(len(ids))
+            kind = given or np.dtype("<u2")
+            counts = np.asarray(many, "<i4")
     with Path(f"{base}.idx").open("wb") as out:
         out.write(_HEADER.pack(MAGIC, 1, _CODES[kind], len(counts), len(counts) + 1))
-        out.write(memoryview(counts))
+        out.write(counts.data)
         byte = 0
         for lo in range(0, len(counts), _PIECE):
             ends = byte + np.cumsum(counts[lo : lo + _PIECE], dtype="<i8") * kind.itemsize
-            out.write(memoryview(np.concatenate([np.array([byte], "<i8"), ends[:-1]])))
+            out.write(np.concatenate([np.array([byte], "<i8"), ends[:-1]]).data)
             byte = int(ends[-1])
         for lo in range(0, len(counts) + 1, _PIECE):
-            out.write(memoryview(np.arange(lo, min(lo + _PIECE, len(counts) + 1), dtype="<i8")))
+            out.write(np.arange(lo, min(lo + _PIECE, len(counts) + 1), dtype="<i8").data)
 
 
 def _kind(dtype: npt.DTypeLike) -> np.dtype[Any]:
@@ -100,7 +99,7 @@ def _put(out: Any, ids: Tokens, kind: np.dtype[Any]) -> None:
         return
     if ids.dtype != kind:
         assert 0 <= int(ids.min()) <= int(ids.max()) <= np.iinfo(kind).max, f"an id does not fit {kind}"
-    out.write(memoryview(np.ascontiguousarray(ids, kind)))
+    out.write(np.ascontiguousarray(ids, kind).data)
 
 
 class Shard:
@@ -124,10 +123,10 @@ class Shard:
         expected = _HEADER.size + 12 * sequences + 8 * indices
         if len(raw) != expected or indices != sequences + 1:
             raise InputError(f"{index}: has {len(raw)} bytes, its header says {expected}; make the shard again")
-        self.dtype = _TYPES[code]
+        self.dtype: np.dtype[Any] = _TYPES[code]
         self.documents = int(sequences)
         lo = _HEADER.size + 4 * self.documents
-        view = memoryview(raw)
+        view = raw.data
         self._lengths = view[_HEADER.size : lo].cast("i")
         self._pointers = view[lo : lo + 8 * self.documents].cast("q")
         """First byte of each document. A view: nothing is copied, and `bisect` does not mind that it is not aligned."""
@@ -151,6 +150,14 @@ class Shard:
         """int32[documents]: tokens of each document."""
         return np.array(self._lengths, np.int32)
 
+    def start(self, document: int) -> int:
+        """The token at which a document begins."""
+        return self._pointers[document] // self.dtype.itemsize
+
+    def length(self, document: int) -> int:
+        """Tokens of a document."""
+        return self._lengths[document]
+
     def document_at(self, token: int) -> int:
         """The document that holds a token: of several that begin there, the one that is not empty."""
         return bisect_right(self._pointers, token * self.dtype.itemsize) - 1
@@ -160,7 +167,7 @@ class Shard:
         size = self.dtype.itemsize
         first = bisect_left(self._pointers, low * size)
         last = bisect_left(self._pointers, high * size, first)
-        return np.array(self._pointers[first:last], np.int64) // size
+        return np.asarray(np.array(self._pointers[first:last], np.int64) // size)
 
 
 def _mapped(path: Path) -> npt.NDArray[np.uint8]:
