@@ -11,9 +11,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hand_made_tokens import random_lengths, tokens_of, write_tokens
 from hypothesis import given
 from hypothesis import strategies as st
-from token_corpora import random_lengths, tokens_of, write_tokens
 
 from dataprep.corpus import shard
 from dataprep.corpus.shard import Shard
