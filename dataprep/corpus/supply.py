@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from fractions import Fraction
+from math import ceil
 from typing import Final, NamedTuple
 
 from dataprep.corpus.sampler import Sampler
@@ -53,7 +54,7 @@ def shortage(sampler: Sampler, demand: Demand) -> str:
     return (
         f"source {demand.name}: runs out at token {demand.runs_out * length:,}: the mix asks for "
         f"{demand.drawn * length:,} of its tokens and max_epochs allows {demand.most * length:,}; set max_epochs to "
-        f"{demand.epochs:.3g}, {_lighter(sampler, demand, demand.most)}or end before"
+        f"{ceil(100 * demand.epochs) / 100:g}, {_lighter(sampler, demand, demand.most)}or end before"
     )
 
 
@@ -69,6 +70,8 @@ def _lighter(sampler: Sampler, demand: Demand, most: int) -> str:
     """What to multiply a source's weights by, so that about `most` of its windows are drawn; others take its share."""
     if sampler.plan.asked:
         return f"set epochs to {most / demand.windows:.3g}, "
+    if len({segment.weights for segment in sampler.segments}) > 1:
+        return "lower its weights, "
     if demand.drawn >= sampler.total:
         return ""
     factor = Fraction(most, sampler.total - most) / Fraction(demand.drawn, sampler.total - demand.drawn)
