@@ -9,8 +9,7 @@ import numpy as np
 import pyarrow as pa
 
 from dataprep.text.spans import text_buffers
-from dataprep.tokenizers.fast import Fast
-from dataprep.tokenizers.library import Library
+from dataprep.tokenizers.library import Fast, Library
 
 _PROSE = (
     "The quick brown fox jumps over the lazy dog; don't they'll we've I'd HE'S it's. Nevertheless, 3,141.59 (or 1e-9)?",
@@ -91,9 +90,10 @@ def probes(literals: Sequence[str]) -> list[str]:
     return texts
 
 
-def first_difference(fast: Fast, library: Library, literals: Sequence[str]) -> str | None:
-    """The first probe whose ids differ, documents that would go to the library anyway left out; None if none does."""
-    texts = [text for text in probes(literals) if not any(literal in text for literal in fast.literals)]
+def first_difference(fast: Fast, library: Library, literals: Sequence[str], left_out: Sequence[str]) -> str | None:
+    """The first probe whose ids differ, None if none does. `literals` are tried; texts with one of `left_out`, which go
+    to the library anyway, are not."""
+    texts = [text for text in probes([*literals, *left_out]) if not any(literal in text for literal in left_out)]
     ids, offsets = fast.encode(text_buffers(pa.array(texts, pa.large_string())))
     expected = library.encode([text.encode() for text in texts])
     for text, (begin, end), wanted in zip(texts, pairwise(offsets.tolist()), expected, strict=True):

@@ -13,13 +13,14 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from dataprep.errors import InputError
-from dataprep.tokenizers.fast import from_json
+from dataprep.tokenizers.fast import Gigatoken, from_json
 from dataprep.tokenizers.library import Ids, Recipe
 
 USUAL = {
@@ -87,7 +88,7 @@ class HuggingFace:
             return Recipe(None, f"it is a {model.get('type', 'strange')} model, not BPE")
         kept = [token for token in self._held.get("added_tokens") or () if not token.get("special")]
         held = {**self._held, "added_tokens": kept, "post_processor": None, "truncation": None, "padding": None}
-        return Recipe(from_json(json.dumps(held, ensure_ascii=False)), "", self._found)
+        return Recipe(partial(Gigatoken, from_json(json.dumps(held, ensure_ascii=False))), "", self._found)
 
 
 def _named(path: Path) -> tuple[dict[str, str], tuple[Path, ...]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple, Protocol
+from typing import NamedTuple, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -23,13 +23,19 @@ class Encoded(NamedTuple):
     """int64[documents + 1], from 0."""
 
 
-class Recipe(NamedTuple):
-    """How the fast backend is made to encode as a library does, if it can."""
+class Fast(Protocol):
+    """A fast backend: gives a library's ids, without Python per document."""
 
-    make: Callable[[], Any] | None
-    """Makes a backend that finds no special tokens in text. None: it can't."""
+    def encode(self, text: TextBuffers) -> Encoded: ...
+
+
+class Recipe(NamedTuple):
+    """How a fast backend is made to encode as a library does, if one can."""
+
+    make: Callable[[], Fast] | None
+    """Makes one that finds no special tokens in text. None: none can."""
     why_not: str = ""
-    """Why it can't, for the user; empty if it can."""
+    """Why not, for the user; empty if one can."""
     literals: tuple[str, ...] = ()
     """A document that holds one of these goes to the library."""
 

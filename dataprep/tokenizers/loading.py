@@ -8,8 +8,7 @@ from typing import Any
 from dataprep.errors import InputError
 from dataprep.store import sha256_of
 from dataprep.tokenizers.exactness import first_difference
-from dataprep.tokenizers.fast import Fast
-from dataprep.tokenizers.library import Library
+from dataprep.tokenizers.library import Fast, Library, Recipe
 from dataprep.tokenizers.tokenizer import Tokenizer
 
 CARD = "tokenizer.yaml"
@@ -34,8 +33,10 @@ def load(path: str | Path) -> Tokenizer:
         _check(card, file, sha256)
         files.append(card)
     library, beside = _library(file)
-    fast, why_slow = _fast(library)
-    return Tokenizer(file, (*files, *(path for path in beside if path not in files)), sha256, library, fast, why_slow)
+    recipe = library.recipe()
+    fast, why_slow = _fast(library, recipe)
+    files += [path for path in beside if path not in files]
+    return Tokenizer(file, tuple(files), sha256, library, fast, recipe.literals, why_slow)
 
 
 def _file(path: Path) -> Path:
@@ -96,21 +97,20 @@ def _library(file: Path) -> tuple[Library, tuple[Path, ...]]:
     raise InputError(f"{file}: not a tokenizer: must be a .model, .json or .tiktoken file")
 
 
-def _fast(library: Library) -> tuple[Fast | None, str]:
-    """The fast backend if it is installed and exact, else why not."""
-    recipe = library.recipe()
+def _fast(library: Library, recipe: Recipe) -> tuple[Fast | None, str]:
+    """The fast backend if there is one and it is exact, else why not."""
     if recipe.make is None:
         return None, recipe.why_not
     try:
-        fast = Fast(recipe.make, recipe.literals)
-        odd = first_difference(fast, library, [*library.special, *recipe.literals])
+        fast = recipe.make()
+        odd = first_difference(fast, library, list(library.special), recipe.literals)
     except ImportError:
         return None, "gigatoken is not installed"
     except BaseException as error:  # a panic in Rust is no Exception
         if isinstance(error, KeyboardInterrupt | SystemExit):
             raise
-        return None, f"gigatoken can't load it: {' '.join(str(error).split())}"
+        return None, f"the fast backend can't use it: {' '.join(str(error).split())}"
     if odd is not None:
         shown = odd if len(odd) <= _SHOWN else f"{odd[:_SHOWN]}…"
-        return None, f"gigatoken gives other ids for {shown!r}"
+        return None, f"the fast backend gives other ids for {shown!r}"
     return fast, ""

@@ -10,7 +10,6 @@ that character is the exception that their normalisation already makes of many m
 
 from __future__ import annotations
 
-import json
 import struct
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -19,8 +18,7 @@ from typing import NamedTuple
 import numpy as np
 
 from dataprep.errors import InputError
-from dataprep.tokenizers.fast import from_json
-from dataprep.tokenizers.library import Ids, Recipe
+from dataprep.tokenizers.library import Fast, Ids, Recipe
 
 SPACE = "▁"
 """U+2581, how SentencePiece writes a space."""
@@ -111,63 +109,29 @@ class SentencePiece:
         return self._bytes.get(token)
 
     def recipe(self) -> Recipe:
-        """The model as a `tokenizer.json` of byte-fallback BPE; only its pieces of text can be merged to."""
+        """The kernel, for BPE with byte fallback that does not change its text."""
         spec = self.specification
         if spec.model_type != _BPE:
             return Recipe(None, f"it is a {_MODEL_TYPES.get(spec.model_type, 'strange')} model, not bpe")
         if not spec.byte_fallback or spec.suffix or not spec.escape_spaces:
             return Recipe(None, "it has no byte fallback, or writes spaces in an unusual way")
-        if spec.character_map:
-            return Recipe(None, "it normalises text by a table")
-        normalizers: list[dict[str, object]] = []
-        if spec.remove_extra_spaces:
-            normalizers.append({"type": "Strip", "strip_left": True, "strip_right": True})
-            normalizers.append({"type": "Replace", "pattern": {"Regex": " {2,}"}, "content": " "})
-        if spec.dummy_prefix:
-            normalizers.append({"type": "Prepend", "prepend": SPACE})
-        normalizers.append({"type": "Replace", "pattern": {"String": " "}, "content": SPACE})
-        unknown = next((piece for piece, _, kind in spec.pieces if kind == UNKNOWN), None)
-        model = {
-            "type": "BPE",
-            "dropout": None,
-            "unk_token": unknown,
-            "continuing_subword_prefix": None,
-            "end_of_word_suffix": None,
-            "fuse_unk": True,
-            "byte_fallback": True,
-            "ignore_merges": False,
-            "vocab": {piece: i for i, (piece, _, _) in enumerate(spec.pieces)},
-            "merges": _merges(spec),
-        }
-        made: dict[str, object] = {
-            "version": "1.0",
-            "truncation": None,
-            "padding": None,
-            "added_tokens": [],
-            "normalizer": {"type": "Sequence", "normalizers": normalizers},
-            "pre_tokenizer": None,
-            "post_processor": None,
-            "decoder": None,
-            "model": model,
-        }
-        literals = [piece.replace(SPACE, " ") for piece, _, kind in spec.pieces if kind in (USER_DEFINED, UNUSED)]
-        if spec.lossless:
-            literals.append(SPACE)
-        return Recipe(from_json(json.dumps(made, ensure_ascii=False)), "", tuple(literals))
+        if spec.character_map or spec.remove_extra_spaces:
+            return Recipe(None, "it normalises text")
+        found = (piece.replace(SPACE, " ") for piece, _, kind in spec.pieces if kind in (USER_DEFINED, UNUSED))
+        return Recipe(self._kernel, "", (SPACE, *found))
 
+    def _kernel(self) -> Fast:
+        from dataprep.text.pieces import merges
+        from dataprep.tokenizers.fast import Pieces
 
-def _merges(spec: Specification) -> list[tuple[str, str]]:
-    """Every split of a piece into two others, best score first: SentencePiece merges what gives the best piece."""
-    ids = {piece: i for i, (piece, _, kind) in enumerate(spec.pieces) if kind == NORMAL}
-    found = []
-    for piece, i in ids.items():
-        score = spec.pieces[i][1]
-        for cut in range(1, len(piece)):
-            left, right = ids.get(piece[:cut]), ids.get(piece[cut:])
-            if left is not None and right is not None:
-                found.append((-score, i, left, right))
-    found.sort()
-    return [(spec.pieces[left][0], spec.pieces[right][0]) for _, _, left, right in found]
+        # Only pieces of text can be merged to: `<s>` or `<0x0A>` in a text never give the token of that name.
+        held = self.specification.pieces
+        text = {piece.replace(SPACE, " "): i for i, (piece, _, kind) in enumerate(held) if kind == NORMAL}
+        byte = np.zeros(256, np.int32)
+        for token, value in self._bytes.items():
+            byte[value] = token
+        table = merges(text, {i: held[i][1] for i in text.values()}, byte, self.vocab_size)
+        return Pieces(table, prefix=self.specification.dummy_prefix)
 
 
 def _known(token: int) -> int | None:

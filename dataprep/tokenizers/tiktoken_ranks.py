@@ -23,6 +23,7 @@ from typing import Any
 import numpy as np
 
 from dataprep.errors import InputError, did_you_mean
+from dataprep.tokenizers.fast import Gigatoken
 from dataprep.tokenizers.library import Ids, Recipe
 
 SCHEMES = {"r50k_base": "gpt2", "cl100k_base": "gpt4", "o200k_base": "o200k"}
@@ -87,7 +88,7 @@ class Tiktoken:
         scheme = next((SCHEMES[name] for name, known in encodings().items() if known["pat_str"] == self._pattern), None)
         if scheme is None:
             return Recipe(None, "gigatoken does not know its pattern")
-        return Recipe(partial(_backend, self._path, scheme))
+        return Recipe(partial(Gigatoken, partial(_backend, self._path, scheme)))
 
 
 def _backend(path: Path, scheme: str) -> Any:

@@ -9,8 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from dataprep.text.spans import Int64s, TextBuffers
-from dataprep.tokenizers.fast import Fast
-from dataprep.tokenizers.library import Encoded, Library, as_array, document, documents, gathered
+from dataprep.tokenizers.library import Encoded, Fast, Library, as_array, document, documents, gathered
 
 
 class Tokenizer:
@@ -28,6 +27,7 @@ class Tokenizer:
         sha256: str,
         library: Library,
         fast: Fast | None = None,
+        literals: tuple[str, ...] = (),
         why_slow: str = "",
     ) -> None:
         self.file = file
@@ -43,21 +43,22 @@ class Tokenizer:
         self.bos, self.eos, self.unk, self.pad = library.bos, library.eos, library.unk, library.pad
         self.special = library.special
         self.why_slow = why_slow
-        """Why the fast backend is not used, as one line for the user; empty if it is."""
+        """Why no fast backend is used, as one line for the user; empty if one is."""
         self._library = library
         self._fast = fast
-        self._literals = re.compile(_alternatives(fast.literals)) if fast is not None and fast.literals else None
+        self._literals = literals
+        """A document that holds one of these goes to the library."""
 
     @property
     def reference(self) -> Tokenizer:
         """The same without the fast backend."""
-        return Tokenizer(self.file, self.files, self.sha256, self._library, None, "the reference was asked for")
+        return Tokenizer(self.file, self.files, self.sha256, self._library, why_slow="the reference was asked for")
 
     def encode(self, text: TextBuffers) -> Encoded:
         """The ids of a batch: uint32[tokens] and int64[documents + 1].
 
-        No Python runs per document, but for those that the backend must leave to the library. Peak memory is about
-        6 times the text: 4 bytes a token, twice while it is copied.
+        No Python runs per document, but for those that the backend must leave to the library. Peak memory is 4 bytes a
+        token, twice that if there are such documents.
         """
         if self._fast is None:
             return gathered(self._library.encode(documents(text)))
@@ -92,18 +93,13 @@ class Tokenizer:
         """Documents that hold what the fast backend may take for something else."""
         import pyarrow.compute as pc
 
-        if self._literals is None or self._fast is None:
+        if not self._literals:
             return np.zeros(0, np.int64)
-        array = as_array(text)
-        if len(self._fast.literals) == 1:
-            found = pc.match_substring(array, self._fast.literals[0])
+        if len(self._literals) == 1:
+            found = pc.match_substring(as_array(text), self._literals[0])
         else:
-            found = pc.match_substring_regex(array, self._literals.pattern)
+            found = pc.match_substring_regex(as_array(text), "|".join(re.escape(s) for s in self._literals))
         return np.flatnonzero(found.to_numpy(zero_copy_only=False)).astype(np.int64)
-
-
-def _alternatives(literals: Sequence[str]) -> str:
-    return "|".join(re.escape(literal) for literal in literals)
 
 
 def _replaced(encoded: Encoded, rows: Int64s, other: Encoded) -> Encoded:
