@@ -11,7 +11,7 @@ import pyarrow as pa
 from dataprep.text.spans import text_buffers
 from dataprep.tokenizers.library import Fast, Library
 
-_PROSE = (
+PROSE = (
     "The quick brown fox jumps over the lazy dog; don't they'll we've I'd HE'S it's. Nevertheless, 3,141.59 (or 1e-9)?",
     "À peine l'été fini, Noël approchait déjà : « cœur », naïveté, garçon — tout ça coûte 12 €.",
     "Größenwahn, Straße, fünfundzwanzig Äpfel; Übermut tut selten gut.",
@@ -27,7 +27,7 @@ _PROSE = (
     "כל בני אדם נולדו בני חורין ושווים בערכם. שָׁלוֹם",
     "ქართული հայերեն አማርኛ ខ្មែរ မြန်မာ བོད་སྐད 𐍈𐌰𐌿𐍄𐍃 𓀀𓀁 𒀀",
 )
-_CODE = (
+CODE = (
     'def f(x: int = 0) -> str:\n    """Doc."""\n    return f"{x!r:>10}"  # TODO\n\n\nclass A(B):\n\tpass\r\n',
     "for (let i = 0; i < n; i++) {\n  a[i] ||= b?.c ?? `t${i}`; // ok\n}\n/* ---- */\n#include <stdio.h>\n",
     'func main() {\n\tif err != nil {\n\t\treturn\n\t}\n}\n<div class="a b">&nbsp;</div>\n{"k": [1, 2.50, null]}',
@@ -53,9 +53,9 @@ _RANDOM = 400
 
 def probes(literals: Sequence[str]) -> list[str]:
     """Texts in many scripts, code, oddities, `literals` (of tokens) in context, and random mixtures."""
-    texts = [*_PROSE, *_CODE, *_ODD]
+    texts = [*PROSE, *CODE, *_ODD]
     texts += [made for s in literals[:64] for made in (s, f"a{s}b", f" {s} ", f"{s}{s}", s[:-1], f"x {s}\n{s[1:]}")]
-    snippets = [*(word for text in (*_PROSE, *_CODE) for word in text.split(" ")), *literals[:64]]
+    snippets = [*(word for text in (*PROSE, *CODE) for word in text.split(" ")), *literals[:64]]
     snippets += [
         " ",
         "  ",

@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 
-from dataprep.text.spans import Int64s, TextBuffers
+from dataprep.text.spans import Int64s, TextBuffers, text_buffers
 from dataprep.tokenizers.library import Encoded, Fast, Library, as_array, document, documents, gathered
 
 
@@ -71,8 +72,7 @@ class Tokenizer:
 
     def encode_one(self, text: str) -> list[int]:
         """The ids of one text."""
-        data = np.frombuffer(text.encode(), np.uint8)
-        ids: list[int] = self.encode(TextBuffers(np.array([0, len(data)], np.int64), data)).ids.tolist()
+        ids: list[int] = self.encode(text_buffers(pa.array([text], pa.large_string()))).ids.tolist()
         return ids
 
     def decode(self, ids: Sequence[int] | np.ndarray[tuple[int, ...], np.dtype[np.integer]]) -> str:
