@@ -6,13 +6,13 @@ Nothing in it depends on when, where or how fast it was made, so equal runs give
 from __future__ import annotations
 
 import posixpath
-from typing import Any
+from typing import Any, Final
 
 from dataprep.errors import InputError
 from dataprep.store import Store
 
 MANIFEST = "manifest.json"
-DOCUMENTS = "documents"
+DOCUMENTS: Final = "documents"
 """The kind of a corpus; any other names what a run gave in its place."""
 VERSION = 1
 REQUIRED = (
@@ -48,7 +48,7 @@ def around(value: dict[str, Any], store: Store, folder: str) -> dict[str, Any]:
     """`value`, the manifest of a run, with what the manifest of the one artefact that it made, in `folder`, says."""
     inner = store.read_json(f"{folder}/{MANIFEST}")
     assert inner is not None, f"{folder} without its manifest"
-    own = {key: held for key, held in inner.items() if key not in (*REQUIRED, "artefacts")}
+    own = _below(folder, {key: held for key, held in inner.items() if key not in (*REQUIRED, "artefacts")})
     shards = _below(folder, inner["shards"])
     among = {file["path"] for file in files({"shards": shards})}
     artefacts = [file for file in value["artefacts"] if file["path"] not in among]
@@ -56,12 +56,15 @@ def around(value: dict[str, Any], store: Store, folder: str) -> dict[str, Any]:
 
 
 def _below(folder: str, value: Any) -> Any:
-    """The same value with every `path` in it moved below a folder."""
+    """The same value with every `path` and `file` in it moved below a folder."""
     if isinstance(value, list):
         return [_below(folder, inner) for inner in value]
     if not isinstance(value, dict):
         return value
-    return {key: f"{folder}/{held}" if key == "path" else _below(folder, held) for key, held in value.items()}
+    return {
+        key: f"{folder}/{held}" if key in ("path", "file") and isinstance(held, str) else _below(folder, held)
+        for key, held in value.items()
+    }
 
 
 def verify(root: str) -> list[str]:

@@ -33,7 +33,7 @@ class Settings(Config):
     """Folder the run writes, local or a URL; relative to where the command is typed."""
     stages: list[str | dict[str, Any]]
     """Stages in order: a name, or a name with its settings; `as:` renames one that is used twice."""
-    kind: str = DOCUMENTS
+    kind: Literal["documents", "tokens"] = DOCUMENTS
     """What the run gives: `documents`, or only what its one stage builds, such as `tokens`; then no corpus."""
     on_error: Literal["fail", "quarantine"] = "fail"
     """A document that kills its worker: `fail` names it and stops its task, `quarantine` drops and counts it."""
@@ -82,20 +82,22 @@ class Pipeline(NamedTuple):
         return {
             "name": self.name,
             "source": {self.source_kind: settings},
-            "stages": self.stages(paths=False),
+            "stages": [_entry_json(placed) for placed in self.entries],
             "task_mib": self.task_mib,
             **({"kind": self.kind} if self.kind != DOCUMENTS else {}),
         }
 
-    def stages(self, *, paths: bool) -> list[dict[str, Any]]:
-        """The entries as YAML has them, with or without saying where files are."""
-        return [_entry_json(placed, paths) for placed in self.entries]
+    def stage_paths(self) -> dict[str, dict[str, str]]:
+        """Where the files are that entries name, by label and setting: what `to_json` leaves out."""
+        named = {placed.label: placed.stage for placed in self.entries if placed.stage.paths}
+        return {
+            label: {name: os.path.abspath(getattr(stage, name)) for name in stage.paths}
+            for label, stage in named.items()
+        }
 
 
-def _entry_json(placed: Placed, paths: bool) -> dict[str, Any]:
+def _entry_json(placed: Placed) -> dict[str, Any]:
     config = placed.stage.asked()
-    if paths:
-        config |= {name: os.path.abspath(getattr(placed.stage, name)) for name in placed.stage.paths}
     name = placed.stage.stage_name()
     return {name: ({"as": placed.label} if placed.label != name else {}) | config}
 
@@ -127,14 +129,16 @@ def parse(
     overrides: tuple[str, ...] = (),
     inputs: tuple[str, ...] = (),
     output: str | None = None,
+    paths: Mapping[str, Mapping[str, str]] | None = None,
 ) -> Pipeline:
-    """Check a pipeline given as a mapping; `where` is what errors call it."""
+    """Check a pipeline given as a mapping; `where` is what errors call it, `paths` puts `stage_paths` back in."""
     settings = validated(Settings, dict(raw) | ({"output": output} if output else {}), where)
     entries: list[tuple[str, str, dict[str, Any]]] = []
     for n, item in enumerate(settings.stages, 1):
         entries.append(_entry(item, f"{where}: stage {n}"))
     for override in overrides:
         _override(entries, override)
+    entries = [(name, label, config | dict((paths or {}).get(label, {}))) for name, label, config in entries]
     kind, source = _source(settings, where, inputs)
 
     placed: list[Placed] = []

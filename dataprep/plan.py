@@ -152,11 +152,11 @@ def to_json(plan: Plan) -> dict[str, Any]:
         "pipeline": plan.pipeline.to_json()
         | {
             "source": {plan.pipeline.source_kind: source | {"paths": list(plan.pipeline.source.paths)}},
-            "stages": plan.pipeline.stages(paths=True),
             "output": plan.pipeline.output,
             "on_error": plan.pipeline.on_error,
             "max_batch_seconds": plan.pipeline.max_batch_seconds,
         },
+        "paths": plan.pipeline.stage_paths(),
         "inputs": [[*f, *i] for f, i in zip(plan.inputs, plan.identities, strict=True)],
         "reads": plan.reads,
         "limit": plan.limit,
@@ -167,7 +167,7 @@ def to_json(plan: Plan) -> dict[str, Any]:
 
 def from_json(value: dict[str, Any]) -> Plan:
     """The plan again, from `to_json`; touches no input. Raises UsageError where packages, models or stages differ."""
-    pipe = pipeline.parse(value["pipeline"], "plan.json")
+    pipe = pipeline.parse(value["pipeline"], "plan.json", paths=value["paths"])
     inputs = tuple(File(path, relative, size) for path, relative, size, _, _ in value["inputs"])
     identities = tuple((kind, tag) for *_, kind, tag in value["inputs"])
     reads = tuple(tuple((i, a, b) for i, a, b in task) for task in value["reads"])

@@ -33,9 +33,12 @@ def tokens(manifest: dict[str, Any]) -> str:
     made, size = manifest["shards"], sum(shard["bytes"] for shard in manifest["shards"])
     tokenizer, policy = manifest["tokenizer"], manifest["policy"]
     ends = [name for name, on in (("BOS first", policy["prepend_bos"]), ("EOS last", policy["append_eos"])) if on]
-    lines.append(f"\n{_plural(len(made), 'shard')}, {size / 1e6:,.2f} MB of {manifest['dtype']}")
     lines.append(
-        f"{tokenizer['file']} ({tokenizer['kind']}), {tokenizer['vocab_size']:,} ids, "
+        f"\n{_plural(manifest['documents'], 'document')}, {_plural(manifest['tokens'], 'token')} in "
+        f"{_plural(len(made), 'shard')}, {size / 1e6:,.2f} MB of {manifest['dtype']}"
+    )
+    lines.append(
+        f"{tokenizer['file'].rpartition('/')[2]} ({tokenizer['kind']}), {tokenizer['vocab_size']:,} ids, "
         f"sha256 {tokenizer['sha256'][:12]}; {', '.join(ends) or 'neither BOS nor EOS'}"
     )
     if manifest["empty"]:

@@ -274,7 +274,7 @@ class Store:
                 if TEMPORARY.fullmatch(posixpath.basename(relative)):
                     self.remove(relative)
             for folder in Path(self.base).glob(".scratch.*.tmp"):
-                shutil.rmtree(folder)
+                shutil.rmtree(folder, ignore_errors=True)
 
     @contextmanager
     def fetched(self, relative: str) -> Iterator[Path]:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import atexit
 import json
 import struct
+import tempfile
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -49,6 +51,14 @@ def sentencepiece_model(path: Path, **options: Any) -> Path:
     return path
 
 
+@cache
+def example_tokenizer() -> Path:
+    """One for examples of stages, made once."""
+    folder = tempfile.TemporaryDirectory()
+    atexit.register(folder.cleanup)
+    return sentencepiece_model(Path(folder.name, "tokenizer.model"))
+
+
 def tokens_pipeline(folder: Path, tokenizer: Path, stages: tuple[Any, ...] = (), **more: Any) -> Path:
     """`folder/pipeline.yaml`: `folder/in` to `folder/out`, tokens alone or, behind other `stages`, documents too."""
     settings = {key: more.pop(key) for key in ("validation_ratio", "seed", "append_eos", "prepend_bos") if key in more}
@@ -75,7 +85,7 @@ def odd_corpus(folder: Path) -> list[dict[str, Any]]:
         "\n\n\tindented\r\n",
         "<s>literal</s> <unk> <|endoftext|> <0x0A>",
         "a literal ▁ block ▁▁",
-        "😀👩‍👩‍👧‍👦 \x00 \ufffd naïve e\u0301",
+        "😀👩‍👩‍👧‍👦 \x01 \ufffd naïve e\u0301",
         "漢字かな交じり文。カタカナ！ 한국어 문장입니다.",
         "word " * 400,
     ]

@@ -18,7 +18,7 @@ from dataprep import schema
 from dataprep.documents import Documents
 from dataprep.errors import RunError, UsageError
 from dataprep.shards import ParquetShard
-from dataprep.stage import Build, Fraction
+from dataprep.stage import Build, Example, Fraction
 from dataprep.store import describe, json_bytes, sha256_of
 from dataprep.text.spans import Bools, Int64s, TextBuffers
 
@@ -93,6 +93,12 @@ class Tokenize(Build):
     losses apart that differ by 0.01."""
     seed: Annotated[int, Field(ge=0, lt=1 << 32)] = 0
     """Another one gives another order and another choice of validation documents."""
+
+    examples: ClassVar[tuple[Example, ...]] = (
+        Example(
+            {"tokenizer": "out/tokenizer"}, {"text": ["A document.", "", "天气很好。<|endoftext|>"]}, [None, None, None]
+        ),
+    )
 
     def files(self) -> dict[str, str]:
         tokenizer = self._tokenizer()
