@@ -31,15 +31,18 @@ DOCS = pa.schema(
 
 def write_tokens(
     folder: Path,
-    lengths: Sequence[Sequence[int]],
-    validation: Sequence[Sequence[int]] = (),
+    lengths: Sequence[Sequence[int] | Sequence[list[int]]],
+    validation: Sequence[Sequence[int] | Sequence[list[int]]] = (),
     *,
     name: str = "web",
     vocab_size: int = 32_000,
     tokenizer: bytes = b"a tokenizer",
     seed: int = 0,
 ) -> Path:
-    """A corpus with shards of documents of the given lengths. Validation tokens are those from 20,000 on."""
+    """A corpus with shards of documents of the given lengths, or of the given ids.
+
+    Made-up tokens of the validation split are those from 20,000 on.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     rng = np.random.default_rng(seed)
     shards = list[dict[str, Any]]()
@@ -48,9 +51,12 @@ def write_tokens(
     for split, parts in (("train", lengths), ("validation", validation)):
         for number, part in enumerate(parts):
             base = folder / f"{number:05d}{'' if split == 'train' else '.validation'}"
-            counts = np.array(part, np.int64)
+            counts = np.array([n if isinstance(n, int) else len(n) for n in part], np.int64)
             low, high = (3, 20_000) if split == "train" else (20_000, 31_000)
-            flat = rng.integers(low, high, int(counts.sum())).astype(shard.dtype_for(vocab_size))
+            flat = rng.integers(low, high, int(counts.sum()))
+            if part and not isinstance(part[0], int):
+                flat = np.concatenate([np.array(ids, np.int64) for ids in part if not isinstance(ids, int)])
+            flat = flat.astype(shard.dtype_for(vocab_size))
             shard.write(base, (flat, counts))
             numbers = range(document, document + len(part))
             document += len(part)
@@ -61,8 +67,8 @@ def write_tokens(
                 "language": ["en"] * len(part),
                 "input": [0] * len(part),
                 "offset": list(numbers),
-                "tokens": list(part),
-                "bytes": [4 * n for n in part],
+                "tokens": counts.tolist(),
+                "bytes": (4 * counts).tolist(),
             }
             pq.write_table(pa.table(rows, DOCS), f"{base}.docs.parquet")
             entry = listed(folder, f"{base.name}.bin") | {

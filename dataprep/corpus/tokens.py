@@ -78,12 +78,17 @@ class TokenCorpus:
             raise InputError(f"{path}: can't be read: {str(error).splitlines()[0]}") from error
 
     def tokenizer_file(self) -> Path:
-        """The tokenizer's own file beside the manifest. Raises InputError if it is not the one that made the tokens."""
+        """The tokenizer's own file beside the manifest, with what belongs to it at its side.
+
+        Raises InputError if it is not the one that made the tokens.
+        """
         name = self.tokenizer["file"]
-        size = self.store.size(name)
-        if size is None:
+        files = tuple(Published(f["path"], f["bytes"], f["sha256"]) for f in self.manifest.get("artefacts", []))
+        beside = tuple(file for file in files if posixpath.dirname(file.path) == posixpath.dirname(name))
+        own = next((n for n, file in enumerate(beside) if file.path == name), None)
+        if own is None or self.store.size(name) is None:
             raise InputError(f"{self.store.path(name)}: does not exist; copy the tokenizer back or tokenize again")
-        (path,) = local(self.store, (Published(name, size, self.tokenizer["sha256"]),))
+        path = local(self.store, beside)[own]
         found = sha256(path)
         if found != self.tokenizer["sha256"]:
             raise InputError(differs(str(path), found, self.tokenizer["sha256"]))
