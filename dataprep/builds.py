@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import posixpath
+import shutil
 import tempfile
 from contextlib import ExitStack
 from pathlib import Path
@@ -12,10 +14,12 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from dataprep.manifest import MANIFEST, VERSION
 from dataprep.plan import Pass, Plan
-from dataprep.resume import build_of, write_record
+from dataprep.resume import build_of, read_record, write_record
 from dataprep.shards import ParquetShard
-from dataprep.store import Store, describe
+from dataprep.stage import Build
+from dataprep.store import Store, describe, json_bytes
 
 
 def publish_collected(
@@ -46,7 +50,11 @@ def combine(plan: Plan, store: Store, task: dict[str, Any]) -> str:
     for relative in task["inputs"]:
         with store.fetched(relative) as path, pq.ParquetFile(path) as file:
             tables.append(file.read_row_group(task["partition"], use_threads=False))
-    result = stage.combine(pa.concat_tables(tables).combine_chunks())
+    partition = pa.concat_tables(tables)
+    if stage.writes:
+        del tables
+        return _write(stage, store, task, partition)
+    result = stage.combine(partition.combine_chunks())
     with store.publishing(task["output"]) as path:
         shard = ParquetShard(path, stage.combined())
         for batch in result.to_batches():
@@ -58,19 +66,80 @@ def combine(plan: Plan, store: Store, task: dict[str, Any]) -> str:
     return str(task["name"])
 
 
+def _write(stage: Build, store: Store, task: dict[str, Any], partition: pa.Table) -> str:
+    rows, number = partition.num_rows, task["partition"]
+    with store.scratch() as out:
+        held = [partition]
+        del partition
+        facts = _as_json(stage.write(held.pop(), number, out))
+        files = _publish_all(store, out, task["output"])
+    prefix = f"{task['output']}/{number:05d}."
+    assert all(name.startswith(prefix) for name, _, _ in files), f"files of partition {number} must be {prefix}*"
+    record = {"fingerprint": task["fingerprint"], "rows": rows, "facts": facts, "files": files}
+    write_record(store, task["name"], record)
+    return str(task["name"])
+
+
 def finish(plan: Plan, store: Store, task: dict[str, Any]) -> str:
     stage = build_of(plan.passes[task["pass"]], task["label"])
+    written: list[list[Any]] = []
     with ExitStack() as stack:
-        parts = [stack.enter_context(store.fetched(relative)) for relative in task["inputs"]]
-        out = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        # As they are read back: a record's checksum is that of its JSON.
-        facts = json.loads(json.dumps(stage.finish(parts, out), allow_nan=False))
-        files = []
-        for made in sorted(p for p in out.rglob("*") if p.is_file()):
-            relative = f"{task['output']}/{made.relative_to(out).as_posix()}"
-            with store.publishing(relative) as path:
-                path.write_bytes(made.read_bytes())
-                files.append([*describe(path, relative)])
+        if stage.writes:
+            records = [read_record(store, name) for name in task["inputs"]]
+            written = [file for record in records for file in _known(record)["files"]]
+            folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+            parts = [_part(folder / f"{n:05d}.json", _known(record)) for n, record in enumerate(records)]
+        else:
+            parts = [stack.enter_context(store.fetched(relative)) for relative in task["inputs"]]
+        out = stack.enter_context(store.scratch())
+        facts = _as_json(stage.finish(parts, out))
+        if stage.kind is not None:
+            _describe(plan, task, stage.kind, out / MANIFEST)
+        files = sorted([*written, *_publish_all(store, out, task["output"])])
     record = {"fingerprint": task["fingerprint"], "facts": facts, "files": files}
     write_record(store, task["name"], record)
     return str(task["name"])
+
+
+def _known(record: dict[str, Any] | None) -> dict[str, Any]:
+    assert record is not None, "finish before every partition is done"
+    return record
+
+
+def _part(path: Path, record: dict[str, Any]) -> Path:
+    files = [[posixpath.basename(name), size, sha256] for name, size, sha256 in record["files"]]
+    path.write_bytes(json_bytes({"facts": record["facts"], "files": files}))
+    return path
+
+
+def _describe(plan: Plan, task: dict[str, Any], kind: str, path: Path) -> None:
+    """Complete the artefact's own manifest. All that is in it follows from the artefact's fingerprint."""
+    value = {
+        "version": VERSION,
+        "kind": kind,
+        "fingerprint": task["fingerprint"],
+        "pipeline": plan.asked,
+        "inputs": plan.described_inputs,
+        "stages": [],
+        **json.loads(path.read_bytes()),
+        "models": plan.versions("models"),
+        "packages": plan.versions("packages"),
+        "parents": [{"name": plan.pipeline.name, "fingerprint": plan.fingerprint}],
+    }
+    path.write_bytes(json_bytes(value))
+
+
+def _as_json(facts: dict[str, Any]) -> Any:
+    """As they are read back: a record's checksum is that of its JSON."""
+    return json.loads(json.dumps(facts, allow_nan=False))
+
+
+def _publish_all(store: Store, made: Path, folder: str) -> list[list[Any]]:
+    """Publish every file below `made` under its name in `folder`; [path, bytes, sha256] of each."""
+    files = []
+    for path in sorted(p for p in made.rglob("*") if p.is_file()):
+        relative = f"{folder}/{path.relative_to(made).as_posix()}"
+        with store.publishing(relative) as temporary:
+            shutil.move(path, temporary)
+            files.append([*describe(temporary, relative)])
+    return files

@@ -38,8 +38,11 @@ def commit(plan: Plan, store: Store, progress: Progress, *, keep: bool, wall_s: 
     return value
 
 
-def refuse_foreign(store: Store) -> None:
-    """Raise OutputError if the output holds files that no run made: tidying up would remove them."""
+def refuse_foreign(store: Store, kind: str) -> None:
+    """Raise OutputError if the output holds files that no run of this kind made: tidying up would remove them."""
+    held = store.read_json(manifest.MANIFEST)
+    if held is not None and held["kind"] != kind:
+        raise OutputError(f"{store.root}: holds {held['kind']}, not {kind}; choose another place with --output")
     if store.exists(PLAN) or store.exists(manifest.MANIFEST):
         return
     for folder in FOLDERS:
@@ -97,33 +100,30 @@ def _manifest(plan: Plan, progress: Progress, records: list[list[dict[str, Any]]
             artefacts += [{"path": path, "bytes": size, "sha256": sha} for path, size, sha in record["files"]]
             made = {"name": label, "stage": build_of(p, label).stage_name(), "artefact": task["output"]}
             builds.setdefault(entry_of(label), []).append(made | {"facts": record["facts"]})
-    return {
+    value = {
         "version": manifest.VERSION,
-        "kind": "documents",
+        "kind": plan.pipeline.kind,
         "fingerprint": plan.fingerprint,
-        "pipeline": plan.pipeline.to_json() | ({"limit": plan.limit} if plan.limit is not None else {}),
-        "inputs": [
-            {"path": f.relative, "bytes": f.bytes, kind: tag}
-            for f, (kind, tag) in zip(plan.inputs, plan.identities, strict=True)
-        ],
+        "pipeline": plan.asked,
+        "inputs": plan.described_inputs,
         "stages": [_source_entry(plan, total), *_stage_entries(plan, total, builds)],
         "documents": sum(s["rows"] for s in shards),
         "languages": _by_name(total.languages),
         "sources": _by_name(_bounded(total.sources)),
         "shards": shards,
         "artefacts": artefacts,
-        "models": dict(sorted({k: v for fact in plan.facts for k, v in fact["models"].items()}.items())),
+        "models": plan.versions("models"),
         "packages": dict(
             sorted(
-                {
-                    "dataprep": __version__,
-                    "pyarrow": package_version("pyarrow"),
-                    **{k: v for fact in plan.facts for k, v in fact["packages"].items()},
-                }.items()
+                {"dataprep": __version__, "pyarrow": package_version("pyarrow"), **plan.versions("packages")}.items()
             )
         ),
         "parents": _parents(plan),
     }
+    if plan.pipeline.kind == manifest.DOCUMENTS:
+        return value
+    (task,) = progress.finish_tasks(len(plan.passes) - 1)
+    return manifest.around(value, progress.store, task["output"])
 
 
 def _source_entry(plan: Plan, total: Ledger) -> dict[str, Any]:
@@ -277,5 +277,5 @@ def _tidy(plan: Plan, store: Store, progress: Progress, value: dict[str, Any], *
                     work |= {f[0] for f in record["files"]}
     store.prune("documents", {s["path"] for s in value["shards"]})
     store.prune("verdicts", verdicts)
-    store.prune("artefacts", {a["path"] for a in value["artefacts"]})
+    store.prune("artefacts", {file["path"] for file in manifest.files(value)})
     store.prune(WORK, records | work)

@@ -21,8 +21,9 @@ def compare(old: dict[str, Any], new: dict[str, Any]) -> Differences:
         sections["versions"] = _versions(old, new)
     sections["stages"] = _stages(old, new)
     for what in ("languages", "sources"):
-        before, after = ({k: v["documents"] for k, v in value.get(what, {}).items()} for value in (old, new))
+        before, after = (_documents(value.get(what, {})) for value in (old, new))
         sections[what] = _changes(before, after, "{:,} documents".format)
+    sections["tokens"] = _changes(_tokens(old), _tokens(new), _fact)
     sections["shards"] = _shards(old, new)
     sections["artefacts"] = _changes(_artefacts(old), _artefacts(new), _fact)
     found = {name: lines for name, lines in sections.items() if lines}
@@ -59,7 +60,8 @@ def _settings(value: dict[str, Any]) -> dict[str, Any]:
 def _leaves(value: dict[str, Any], path: str) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for key, inner in value.items():
-        found |= _leaves(inner, f"{path}.{key}") if isinstance(inner, dict) else {f"{path}.{key}": inner}
+        here = f"{path}.{key}" if path else key
+        found |= _leaves(inner, here) if isinstance(inner, dict) else {here: inner}
     return found
 
 
@@ -103,6 +105,23 @@ def _stages(old: dict[str, Any], new: dict[str, Any]) -> list[str]:
 
 def _counts(stage: dict[str, Any]) -> dict[str, int]:
     return {"in": stage["documents_in"], "out": stage["documents_out"], **stage["dropped"]}
+
+
+def _documents(counts: dict[str, Any]) -> dict[str, int]:
+    """Documents of each language or source; in a token corpus, of each source and split."""
+    found: dict[str, int] = {}
+    for name, held in counts.items():
+        splits = {name: held} if "documents" in held else {f"{name} {split}": n for split, n in held.items()}
+        found |= {split: n["documents"] for split, n in splits.items()}
+    return found
+
+
+def _tokens(value: dict[str, Any]) -> dict[str, Any]:
+    """What a token corpus holds besides documents."""
+    told = ("tokenizer", "policy", "dtype", "tokens", "empty")
+    return {
+        key: leaf for key, leaf in _leaves({what: value.get(what) for what in told}, "").items() if leaf is not None
+    }
 
 
 def _shards(old: dict[str, Any], new: dict[str, Any]) -> list[str]:

@@ -5,12 +5,15 @@ Nothing in it depends on when, where or how fast it was made, so equal runs give
 
 from __future__ import annotations
 
-from typing import Any
+import posixpath
+from typing import Any, Final
 
 from dataprep.errors import InputError
 from dataprep.store import Store
 
 MANIFEST = "manifest.json"
+DOCUMENTS: Final = "documents"
+"""The kind of a corpus; any other names what a run gave in its place."""
 VERSION = 1
 REQUIRED = (
     "version", "kind", "fingerprint", "pipeline", "inputs", "stages", "shards", "models", "packages", "parents",
@@ -33,12 +36,44 @@ def read(root: str) -> dict[str, Any]:
     return value
 
 
+def files(value: dict[str, Any]) -> list[dict[str, Any]]:
+    """Every file that a manifest lists, once: path, bytes, sha256."""
+    listed = []
+    for shard in value["shards"]:
+        listed += [shard, *(shard[part] for part in ("idx", "docs") if part in shard)]
+    return list({file["path"]: file for file in [*listed, *value.get("artefacts", [])]}.values())
+
+
+def around(value: dict[str, Any], store: Store, folder: str) -> dict[str, Any]:
+    """`value`, the manifest of a run, with what the manifest of the one artefact that it made, in `folder`, says."""
+    inner = store.read_json(f"{folder}/{MANIFEST}")
+    assert inner is not None, f"{folder} without its manifest"
+    own = _below(folder, {key: held for key, held in inner.items() if key not in (*REQUIRED, "artefacts")})
+    shards = _below(folder, inner["shards"])
+    among = {file["path"] for file in files({"shards": shards})}
+    artefacts = [file for file in value["artefacts"] if file["path"] not in among]
+    return {**value, **own, "shards": shards, "artefacts": artefacts}
+
+
+def _below(folder: str, value: Any) -> Any:
+    """The same value with every `path` and `file` in it moved below a folder."""
+    if isinstance(value, list):
+        return [_below(folder, inner) for inner in value]
+    if not isinstance(value, dict):
+        return value
+    return {
+        key: f"{folder}/{held}" if key in ("path", "file") and isinstance(held, str) else _below(folder, held)
+        for key, held in value.items()
+    }
+
+
 def verify(root: str) -> list[str]:
     """Every difference between a manifest and the files beside it, one line each; empty if it holds."""
     value = read(root)
     store = Store(root.removesuffix(f"/{MANIFEST}"))
     problems = []
-    for file in [*value["shards"], *value.get("artefacts", [])]:
+    listed = files(value)
+    for file in listed:
         size = store.size(file["path"])
         if size is None:
             problems.append(f"{file['path']}: is missing")
@@ -46,6 +81,8 @@ def verify(root: str) -> list[str]:
             problems.append(f"{file['path']}: has {size} bytes, not {file['bytes']}")
         elif store.sha256(file["path"]) != file["sha256"]:
             problems.append(f"{file['path']}: sha256 differs")
-    listed = {s["path"] for s in value["shards"]}
-    problems += [f"{path}: is not listed" for path in store.files("documents") if path not in listed]
-    return problems
+    known = {file["path"] for file in listed} | {MANIFEST}
+    # Shards are beside one another: in `documents`, in an artefact, or beside their manifest.
+    folders = {"documents"} if value["kind"] == DOCUMENTS else {posixpath.dirname(s["path"]) for s in value["shards"]}
+    there = [path for folder in sorted(folders) for path in store.files(folder)]
+    return problems + [f"{path}: is not listed" for path in there if path not in known]

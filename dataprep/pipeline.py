@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal, NamedTuple, TypeVar
+from typing import Any, Literal, NamedTuple
 
 import yaml
-from pydantic import BaseModel, Field, ValidationError
+from pydantic import Field
 
-from dataprep import catalog
+from dataprep import catalog, yaml_file
 from dataprep.errors import DataprepError, UsageError, did_you_mean
 from dataprep.ledger import QUARANTINE
-from dataprep.stage import Composite, Config, Source, Stage
-
-M = TypeVar("M", bound=BaseModel)
+from dataprep.manifest import DOCUMENTS
+from dataprep.stage import Build, Composite, Config, Source, Stage
+from dataprep.yaml_file import Loader, validated
 
 LABEL = re.compile(r"\w[\w-]*")
 """Labels become names of columns and files; a dot would divide `--set LABEL.KEY`."""
@@ -32,6 +33,8 @@ class Settings(Config):
     """Folder the run writes, local or a URL; relative to where the command is typed."""
     stages: list[Any]
     """Stages in order: a name, or a name with its settings; `as:` renames one that is used twice."""
+    kind: Literal["documents", "tokens"] = DOCUMENTS
+    """What the run gives: `documents`, or only what its one stage builds, such as `tokens`; then no corpus."""
     on_error: Literal["fail", "quarantine"] = "fail"
     """A document that kills its worker: `fail` names it and stops its task, `quarantine` drops and counts it."""
     max_batch_seconds: float = Field(600.0, gt=0)
@@ -71,6 +74,7 @@ class Pipeline(NamedTuple):
     on_error: str
     max_batch_seconds: float
     task_mib: float
+    kind: str
 
     def to_json(self) -> dict[str, Any]:
         """What was asked, without paths: equal pipelines over equal inputs are equal wherever they run."""
@@ -80,38 +84,22 @@ class Pipeline(NamedTuple):
             "source": {self.source_kind: settings},
             "stages": [_entry_json(placed) for placed in self.entries],
             "task_mib": self.task_mib,
+            **({"kind": self.kind} if self.kind != DOCUMENTS else {}),
+        }
+
+    def stage_paths(self) -> dict[str, dict[str, str]]:
+        """Where the files are that entries name, by label and setting: what `to_json` leaves out."""
+        named = {placed.label: placed.stage for placed in self.entries if placed.stage.paths}
+        return {
+            label: {name: os.path.abspath(getattr(stage, name)) for name in stage.paths}
+            for label, stage in named.items()
         }
 
 
 def _entry_json(placed: Placed) -> dict[str, Any]:
-    config = placed.stage.model_dump(mode="json")
+    config = placed.stage.asked()
     name = placed.stage.stage_name()
     return {name: ({"as": placed.label} if placed.label != name else {}) | config}
-
-
-class _Loader(yaml.SafeLoader):
-    """SafeLoader that refuses a key written twice: YAML would silently keep the last."""
-
-
-def _mapping(loader: _Loader, node: yaml.MappingNode) -> dict[Any, Any]:
-    seen: dict[Any, Any] = {}
-    for key_node, value_node in node.value:
-        if not isinstance(key_node, yaml.ScalarNode):
-            raise yaml.MarkedYAMLError(problem="a key must be a word", problem_mark=key_node.start_mark)
-        key = loader.construct_object(key_node, deep=True)
-        if key in seen:
-            raise yaml.MarkedYAMLError(problem=f"'{key}' is given twice", problem_mark=key_node.start_mark)
-        seen[key] = loader.construct_object(value_node, deep=True)
-    return seen
-
-
-# YAML 1.1 reads `no` as false; here it is Norwegian, in `keep: [no]` and as a key. Only true and false are booleans.
-_Loader.yaml_implicit_resolvers = {
-    first: [(tag, pattern) for tag, pattern in resolvers if tag != "tag:yaml.org,2002:bool"]
-    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
-}
-_Loader.add_implicit_resolver("tag:yaml.org,2002:bool", re.compile("^(?:true|false)$"), list("tf"))
-_Loader.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, _mapping)
 
 
 def load(
@@ -126,22 +114,8 @@ def load(
     `overrides` are `STAGE.KEY=VALUE` (VALUE is YAML); `inputs` replace the source's paths, and its kind where the
     suffix says so. Raises UsageError, one line.
     """
-    file = Path(path)
-    where = file.name
-    try:
-        raw = yaml.load(file.read_text("utf-8"), _Loader)
-    except FileNotFoundError:
-        raise UsageError(f"{path}: no such file") from None
-    except IsADirectoryError:
-        raise UsageError(f"{path}: is a folder; name the YAML file in it") from None
-    except UnicodeDecodeError as error:
-        raise UsageError(f"{path}: byte {error.start} is not UTF-8; save the file as UTF-8") from error
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        line = f" line {mark.line + 1}" if mark else ""
-        raise UsageError(f"{where}:{line} {getattr(error, 'problem', None) or error}".replace("\n", " ")) from error
-    if not isinstance(raw, dict):
-        raise UsageError(f"{where}: must be a mapping with name, source, output and stages")
+    where = Path(path).name
+    raw = yaml_file.read(path, "name, source, output and stages")
     pipe = parse(raw, where, overrides=overrides, inputs=inputs, output=output)
     if not pipe.source.paths:
         raise UsageError(f"{where}: source {pipe.source_kind}: names no paths; give a file, a glob or a folder")
@@ -155,14 +129,16 @@ def parse(
     overrides: tuple[str, ...] = (),
     inputs: tuple[str, ...] = (),
     output: str | None = None,
+    paths: Mapping[str, Mapping[str, str]] | None = None,
 ) -> Pipeline:
-    """Check a pipeline given as a mapping; `where` is what errors call it."""
-    settings = _validated(Settings, dict(raw) | ({"output": output} if output else {}), where)
+    """Check a pipeline given as a mapping; `where` is what errors call it, `paths` puts `stage_paths` back in."""
+    settings = validated(Settings, dict(raw) | ({"output": output} if output else {}), where)
     entries: list[tuple[str, str, dict[str, Any]]] = []
     for n, item in enumerate(settings.stages, 1):
         entries.append(_entry(item, f"{where}: stage {n}"))
     for override in overrides:
         _override(entries, override)
+    entries = [(name, label, config | dict((paths or {}).get(label, {}))) for name, label, config in entries]
     kind, source = _source(settings, where, inputs)
 
     placed: list[Placed] = []
@@ -175,7 +151,7 @@ def parse(
         if label in labels:
             raise UsageError(f"{at}: the name is taken by stage {labels[label]}; give this one `as: another_name`")
         labels[label] = n
-        stage = _validated(_class(name, f"{where}: stage {n}"), config, at)
+        stage = validated(_class(name, f"{where}: stage {n}"), config, at)
         placed.append(Placed(label, stage))
         parts += _expand(placed[-1], at)
     return Pipeline(
@@ -188,7 +164,19 @@ def parse(
         settings.on_error,
         settings.max_batch_seconds,
         settings.task_mib,
+        _kind(settings.kind, parts, where),
     )
+
+
+def _kind(kind: str, parts: list[Placed], where: str) -> str:
+    """What the run gives, held against its stages: what has a manifest of its own comes after all else."""
+    made = [part.stage.kind if isinstance(part.stage, Build) else None for part in parts]
+    if kind != DOCUMENTS and made != [kind]:
+        raise UsageError(f"{where}: kind: a run of kind '{kind}' has one stage, one that builds {kind}")
+    for part, what, after in zip(parts, made, made[1:], strict=False):
+        if what is not None and after is None:
+            raise UsageError(f"{where}: {part.entry}: must be the last stage: it builds {what} of the documents kept")
+    return kind
 
 
 def _class(name: str, at: str) -> type[Stage]:
@@ -206,7 +194,7 @@ def _expand(placed: Placed, at: str) -> list[Placed]:
         if part.suffix and not LABEL.fullmatch(part.suffix):
             raise UsageError(f"{at}: the suffix '{part.suffix}' of {part.stage} must be letters, digits, _ and -")
         label = f"{placed.label}.{part.suffix}" if part.suffix else placed.label
-        parts += _expand(Placed(label, _validated(catalog.stage(part.stage), part.config, at)), at)
+        parts += _expand(Placed(label, validated(catalog.stage(part.stage), part.config, at)), at)
     return parts
 
 
@@ -247,7 +235,7 @@ def _override(entries: list[tuple[str, str, dict[str, Any]]], override: str) -> 
             raise UsageError(f"--set {override}: '{parent}' is {held!r}, which has no settings inside")
         config[parent] = config = dict(held)
     try:
-        config[last] = yaml.load(value, _Loader)
+        config[last] = yaml.load(value, Loader)
     except yaml.YAMLError as error:
         raise UsageError(f"--set {override}: '{value}' is not YAML: {getattr(error, 'problem', error)}") from error
 
@@ -274,44 +262,4 @@ def _source(settings: Settings, where: str, inputs: tuple[str, ...]) -> tuple[st
         cls = catalog.source(kind)
     except DataprepError as error:
         raise UsageError(f"{where}: {error}") from None
-    return kind, _validated(cls, config, f"{where}: source {kind}")
-
-
-def _validated(cls: type[M], config: Mapping[str, Any], at: str) -> M:
-    try:
-        return cls.model_validate(config)
-    except ValidationError as error:
-        raise UsageError(f"{at}: {_explain(cls, error)}") from None
-
-
-_PLAIN = {
-    "dict_type": "must be a mapping, as in {key: value}",
-    "list_type": "must be a list, as in [a, b]",
-    "tuple_type": "must be a list, as in [a, b]",
-    "string_type": "must be text",
-    "bool_type": "must be true or false",
-    "bool_parsing": "must be true or false",
-    "int_type": "must be a whole number",
-    "int_parsing": "must be a whole number",
-    "int_from_float": "must be a whole number",
-    "float_type": "must be a number",
-    "float_parsing": "must be a number",
-}
-"""What the YAML should hold, for the kinds of error whose own words speak of Python."""
-
-
-def _explain(cls: type[BaseModel], error: ValidationError) -> str:
-    """The first problem, in one line, with the nearest known setting; a wrong name comes before what is missing."""
-    problems = error.errors()
-    problem = next((p for p in problems if p["type"] == "extra_forbidden"), problems[0])
-    path = [str(part) for part in problem["loc"]]
-    inside = "".join(f"{part}: " for part in path[:-1])
-    key = path[-1] if path else ""
-    if problem["type"] == "extra_forbidden":
-        return f"{inside}unknown setting '{key}'{did_you_mean(key, cls.model_fields)}"
-    if problem["type"] == "missing":
-        return f"{inside}'{key}' is missing"
-    message = _PLAIN.get(problem["type"]) or problem["msg"].removeprefix("Value error, ")
-    given = repr(problem["input"])
-    shown = f" (got {given})" if path and len(given) < 60 else ""
-    return f"{inside}{key + ': ' if key else ''}{message[:1].lower() + message[1:]}{shown}"
+    return kind, validated(cls, config, f"{where}: source {kind}")

@@ -19,6 +19,7 @@ import pyarrow as pa
 
 from dataprep import catalog, models, pipeline, schema
 from dataprep.errors import UsageError
+from dataprep.manifest import DOCUMENTS
 from dataprep.pipeline import Pipeline, Placed, entry_of
 from dataprep.stage import Build, Filter, Map, Source, Stage
 from dataprep.store import File, Store, find, identity
@@ -97,8 +98,25 @@ class Plan(NamedTuple):
 
     @property
     def fingerprint(self) -> str:
-        """Of the corpus: everything that shapes its bytes."""
+        """Of the corpus, or of what is built in its place: everything that shapes its bytes."""
+        if self.pipeline.kind != DOCUMENTS:
+            return next(iter(self.passes[-1].builds.values())).artefact
         return self.passes[-1].fingerprint
+
+    @property
+    def asked(self) -> dict[str, Any]:
+        """The pipeline and the limit, as manifests hold them."""
+        return self.pipeline.to_json() | ({"limit": self.limit} if self.limit is not None else {})
+
+    @property
+    def described_inputs(self) -> list[dict[str, Any]]:
+        """The inputs, as manifests hold them."""
+        described = zip(self.inputs, self.identities, strict=True)
+        return [{"path": f.relative, "bytes": f.bytes, kind: tag} for f, (kind, tag) in described]
+
+    def versions(self, what: str) -> dict[str, str]:
+        """Every stage's `packages` or `models`, sorted."""
+        return dict(sorted({k: v for fact in self.facts for k, v in fact[what].items()}.items()))
 
     def read_identity(self, n: int) -> list[Any]:
         """What first-pass task n reads, as it enters fingerprints."""
@@ -140,6 +158,7 @@ def to_json(plan: Plan) -> dict[str, Any]:
             "on_error": plan.pipeline.on_error,
             "max_batch_seconds": plan.pipeline.max_batch_seconds,
         },
+        "paths": plan.pipeline.stage_paths(),
         "inputs": [[*f, *i] for f, i in zip(plan.inputs, plan.identities, strict=True)],
         "reads": plan.reads,
         "limit": plan.limit,
@@ -150,15 +169,15 @@ def to_json(plan: Plan) -> dict[str, Any]:
 
 def from_json(value: dict[str, Any]) -> Plan:
     """The plan again, from `to_json`; touches no input. Raises UsageError where packages, models or stages differ."""
-    pipe = pipeline.parse(value["pipeline"], "plan.json")
+    pipe = pipeline.parse(value["pipeline"], "plan.json", paths=value["paths"])
     inputs = tuple(File(path, relative, size) for path, relative, size, _, _ in value["inputs"])
     identities = tuple((kind, tag) for *_, kind, tag in value["inputs"])
     reads = tuple(tuple((i, a, b) for i, a, b in task) for task in value["reads"])
     columns = pa.ipc.read_schema(pa.py_buffer(bytes.fromhex(value["source_columns"])))
     plan = _assemble(pipe, inputs, identities, reads, value["limit"], columns)
-    if plan.fingerprint != value["fingerprint"]:
+    if (plan.fingerprint, plan.facts) != (value["fingerprint"], value["facts"]):
         raise UsageError(
-            f"{pipe.output}: was planned with other packages, models, keys or stages than this machine has; "
+            f"{pipe.output}: was planned with other packages, models, files, keys or stages than this machine has; "
             "type: dataprep plan PIPELINE --write"
         )
     return plan
@@ -241,6 +260,8 @@ def _assemble(
     everything = fingerprint([plan.read_identity(n) for n in range(len(reads))])
     # The columns of one input depend on those of the others: every shard has all of them.
     chain = fingerprint("source", source_facts, [[f.name, str(f.type)] for f in source_columns])
+    if pipe.kind != DOCUMENTS:
+        chain = fingerprint(chain, pipe.kind)
     columns = source_columns
     artefacts: dict[str, str] = {}
     passes: list[Pass] = []
@@ -259,7 +280,9 @@ def _assemble(
                 if label in builds or label in artefacts:
                     raise UsageError(f"{pipe.name}: {label}: two Builds have this label; give one part a suffix")
                 collect = fingerprint("build", chain, fact, partitions)
-                builds[label] = BuildPrints(collect, fingerprint("artefact", collect, everything))
+                # An artefact's own manifest says what was asked and by what it was made.
+                told = [] if stage.kind is None else [plan.asked, *facts]
+                builds[label] = BuildPrints(collect, fingerprint("artefact", collect, everything, *told))
             else:
                 chain = fingerprint(chain, fact)
                 if isinstance(stage, Map):
@@ -289,9 +312,10 @@ def _facts(name: str, stage: Stage | Source) -> dict[str, Any]:
     return {
         "stage": name,
         "version": stage.version,
-        "config": stage.model_dump(mode="json", exclude={"paths"} if isinstance(stage, Source) else None),
+        "config": stage.model_dump(mode="json", exclude={"paths"}) if isinstance(stage, Source) else stage.asked(),
         "packages": {p: package_version(p) for p in stage.packages},
         "models": {m: models.sha256(m) for m in stage.models()} if isinstance(stage, Stage) else {},
+        "files": stage.files() if isinstance(stage, Stage) else {},
         "secrets": stage.secrets() if isinstance(stage, Stage) else {},
         "file": catalog.own_file(type(stage)),
     }

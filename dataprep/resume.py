@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
+from dataprep.manifest import DOCUMENTS
 from dataprep.plan import Pass, Plan, Step, fingerprint
 from dataprep.stage import Build
 from dataprep.store import Store
@@ -110,7 +111,7 @@ class Progress:
             "name": f"documents-{mark[:SHORT]}",
             "fingerprint": mark,
             **reads,
-            "documents": f"documents/{n:05d}-{mark[:8]}.parquet" if final else f"{WORK}/shards/{mark[:SHORT]}.parquet",
+            "documents": self._shard(n, mark, final),
             "final": final,
             "verdicts": f"verdicts/{p.number}-{n:05d}-{mark[:8]}.parquet",
             "collect": {
@@ -122,6 +123,12 @@ class Progress:
             },
             "artefacts": {label: self.artefact_folder(label) for label in _reads_artefacts(p)},
         }
+
+    def _shard(self, n: int, mark: str, final: bool) -> str | None:
+        """Where the documents of a task go; None in a run that gives something else."""
+        if not final:
+            return f"{WORK}/shards/{mark[:SHORT]}.parquet"
+        return f"documents/{n:05d}-{mark[:8]}.parquet" if self.plan.pipeline.kind == DOCUMENTS else None
 
     def artefact_folder(self, label: str) -> str:
         return f"artefacts/{label}-{self._build(label)[:8]}"
@@ -137,7 +144,7 @@ class Progress:
         tasks = []
         for label, (_, build) in self.plan.passes[number].builds.items():
             for partition in range(self.plan.partitions):
-                mark = f"{label}-{partition:05d}-{build[:SHORT]}"
+                mark = self._combined(label, partition)
                 tasks.append(
                     {
                         "kind": "combine",
@@ -147,7 +154,7 @@ class Progress:
                         "name": f"combine-{mark}",
                         "fingerprint": build,
                         "inputs": [t["collect"][label]["path"] for t in before],
-                        "output": f"{WORK}/combine/{mark}.parquet",
+                        "output": self.artefact_folder(label) if self._writes(label) else _combined_path(mark),
                     }
                 )
         return tasks
@@ -162,12 +169,20 @@ class Progress:
                 "name": f"artefact-{label}-{build[:SHORT]}",
                 "fingerprint": build,
                 "inputs": [
-                    f"{WORK}/combine/{label}-{p:05d}-{build[:SHORT]}.parquet" for p in range(self.plan.partitions)
+                    f"combine-{mark}" if self._writes(label) else _combined_path(mark)
+                    for mark in (self._combined(label, p) for p in range(self.plan.partitions))
                 ],
                 "output": self.artefact_folder(label),
             }
             for label, (_, build) in self.plan.passes[number].builds.items()
         ]
+
+    def _combined(self, label: str, partition: int) -> str:
+        return f"{label}-{partition:05d}-{self._build(label)[:SHORT]}"
+
+    def _writes(self, label: str) -> bool:
+        """Whether its partitions write files of the artefact; then their records are what `finish` reads."""
+        return any(build_of(p, label).writes for p in self.plan.passes if label in p.builds)
 
     # ------------------------------------------------------------ what is left
 
@@ -221,6 +236,10 @@ class Progress:
 def _reads_artefacts(p: Pass) -> list[str]:
     found = [part.stage.reads_artefact() for part in p.parts]
     return sorted({label for label in found if label is not None})
+
+
+def _combined_path(mark: str) -> str:
+    return f"{WORK}/combine/{mark}.parquet"
 
 
 def record_path(name: str) -> str:

@@ -13,6 +13,39 @@ SHARES = 4
 """Languages or sources named in one line."""
 
 
+def accounts(manifest: dict[str, Any]) -> str:
+    """What a run prints at its end."""
+    if manifest["kind"] == "tokens":
+        return tokens(manifest)
+    return "\n\n".join([retention(manifest), *findings(manifest)])
+
+
+def tokens(manifest: dict[str, Any]) -> str:
+    """Plain-text table of a token corpus: each source and split."""
+    rows = [("source", "split", "documents", "tokens", "MB", "bytes per token")]
+    for source, splits in [*manifest["sources"].items(), ("all", manifest["splits"])]:
+        for split, n in splits.items():
+            name = "" if rows[-1][0] == source or split != next(iter(splits)) else source
+            each = f"{n['bytes'] / n['tokens']:.2f}" if n["tokens"] else ""
+            rows.append((name, split, f"{n['documents']:,}", f"{n['tokens']:,}", f"{n['bytes'] / 1e6:,.2f}", each))
+    lines = aligned(rows, right=(2, 3, 4, 5)).splitlines()
+    lines.insert(1, "-" * len(lines[0]))
+    made, size = manifest["shards"], sum(shard["bytes"] for shard in manifest["shards"])
+    tokenizer, policy = manifest["tokenizer"], manifest["policy"]
+    ends = [name for name, on in (("BOS first", policy["prepend_bos"]), ("EOS last", policy["append_eos"])) if on]
+    lines.append(
+        f"\n{_plural(manifest['documents'], 'document')}, {_plural(manifest['tokens'], 'token')} in "
+        f"{_plural(len(made), 'shard')}, {size / 1e6:,.2f} MB of {manifest['dtype']}"
+    )
+    lines.append(
+        f"{tokenizer['file'].rpartition('/')[2]} ({tokenizer['kind']}), {tokenizer['vocab_size']:,} ids, "
+        f"sha256 {tokenizer['sha256'][:12]}; {', '.join(ends) or 'neither BOS nor EOS'}"
+    )
+    if manifest["empty"]:
+        lines.append(f"{_plural(manifest['empty'], 'document')} without a token left out")
+    return "\n".join(lines)
+
+
 def retention(manifest: dict[str, Any]) -> str:
     """Plain-text table of a manifest's ledger."""
     rows = [("stage", "reason", "documents", "of all", "MB")]

@@ -56,11 +56,18 @@ class Stage(Config):
     packages: ClassVar[tuple[str, ...]] = ()
     """Distributions whose version can change the output."""
     examples: ClassVar[tuple[Example, ...]] = ()
+    paths: ClassVar[tuple[str, ...]] = ()
+    """Settings that say where a file is. Where shapes nothing: see `asked` and `files`."""
 
     @classmethod
     def stage_name(cls) -> str:
         """The name used in YAML."""
         return snake_case(cls.__name__)
+
+    def asked(self) -> dict[str, Any]:
+        """The settings as manifests and fingerprints hold them: of `paths` only the last name."""
+        settings = self.model_dump(mode="json")
+        return settings | {name: settings[name].rstrip("/").rpartition("/")[2] for name in self.paths}
 
     def needs(self) -> tuple[str, ...]:
         """Columns besides the fixed ones of every source that must be there; checked when the plan is made."""
@@ -69,6 +76,14 @@ class Stage(Config):
     def models(self) -> tuple[str, ...]:
         """Names of model files this stage reads; their sha256 enter its fingerprint."""
         return ()
+
+    def files(self) -> dict[str, str]:
+        """Name and sha256 of each file of the user's that it reads: they enter its fingerprint.
+
+        Called when the plan is made, by whoever makes it and by every worker: raises UsageError for a file that is
+        missing or can't do what the settings ask.
+        """
+        return {}
 
     def secrets(self) -> dict[str, str]:
         """What tells apart the secrets that shape its output, never a secret itself: they enter its fingerprint.
@@ -124,12 +139,19 @@ class Build(Stage):
     `collect` runs beside the Maps and Filters of a pass; its rows are shuffled by `partition_by`; `combine` sees all
     rows of one partition, in order of place; `finish` writes the artefact. None of the three may depend on how the
     corpus is cut into batches, shards or partitions.
+
+    An artefact too large for one process is written by its partitions: see `writes`.
     """
 
     partition_by: ClassVar[str]
     """A uint64 column of `collect`'s batch: equal values meet in one partition."""
     artefact: ClassVar[str]
     """File or folder name of the artefact."""
+    writes: ClassVar[bool] = False
+    """Each partition writes files of the artefact: `write` stands in for `combine`, and `finish` sees its facts."""
+    kind: ClassVar[str | None] = None
+    """Kind of manifest that describes the artefact, which then is of use without the corpus: `tokens`. `finish` writes
+    what is particular to the kind to `manifest.json`; the engine adds where it came from."""
 
     def collected(self) -> pa.Schema:
         """Schema of `collect`'s batches."""
@@ -147,9 +169,17 @@ class Build(Stage):
         """The result for one partition."""
         raise NotImplementedError
 
+    def write(self, partition: pa.Table, number: int, out: Path) -> dict[str, Any]:
+        """Write the files of one partition to the folder `out`, named `NNNNN.*` by its number; give facts, as JSON.
+
+        They are the artefact's files: published as they are, and never read by `finish`. `partition` comes in chunks.
+        """
+        raise NotImplementedError
+
     def finish(self, parts: Sequence[Path], out: Path) -> dict[str, Any]:
         """Write the artefact to `out` from the partitions' Parquet files; give facts for the manifest, as JSON.
 
+        Of a Build that `writes`, each part is a JSON file `{"facts": ..., "files": [[name, bytes, sha256], ...]}`.
         Facts are numbers, text, or short lists of rows, never NaN. May hold 32 bytes a document, no more.
         """
         raise NotImplementedError

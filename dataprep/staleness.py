@@ -75,6 +75,9 @@ def _changes(before: dict[str, Any], plan: Plan) -> list[tuple[str | None, str]]
             held = old.get(what, {})
             for key in sorted(fact[what].keys() | held.keys()):
                 found += _change(fact.get("label"), key, held.get(key), fact[what].get(key))
+        files, held = fact["files"], old.get("files", {})
+        for name in sorted(files.keys() | held.keys()):
+            found += _change(fact.get("label"), f"{name} sha256", _start(held.get(name)), _start(files.get(name)))
         found += _change(fact.get("label"), f"{fact['stage']} version", old["version"], fact["version"])
         found += _change(fact.get("label"), f"{fact['stage']}.py", _start(old.get("file")), _start(fact["file"]))
     return found
@@ -85,6 +88,7 @@ def _changed_settings(old: dict[str, Any], new: dict[str, Any]) -> list[tuple[st
     found: list[tuple[str | None, str]] = []
     (old_kind, old_source), (kind, source) = next(iter(old["source"].items())), next(iter(new["source"].items()))
     found += _change(None, "source", old_kind, kind)
+    found += _change(None, "name", old["name"], new["name"])
     found += _change(None, "task_mib", old.get("task_mib"), new["task_mib"])
     for key in sorted(source.keys() | old_source.keys() - {"paths"}):
         found += _change(None, f"source.{key}", old_source.get(key), source.get(key))

@@ -12,6 +12,7 @@ import os
 import posixpath
 import re
 import secrets
+import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -241,6 +242,20 @@ class Store:
         except OSError as error:
             raise output_error(self.path(relative), error) from error
 
+    @contextmanager
+    def scratch(self) -> Iterator[Path]:
+        """A local folder for files on their way to `publishing`: in the output itself where that is local, so that
+        they move by a rename. It goes with all that is left in it.
+        """
+        folder = Path(self.base if self.local else tempfile.gettempdir(), f".scratch.{secrets.token_hex(6)}.tmp")
+        try:
+            folder.mkdir(parents=True)
+            yield folder
+        except OSError as error:
+            raise output_error(self.path(folder.name), error) from error
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+
     def publish_bytes(self, relative: str, data: bytes) -> None:
         with self.publishing(relative) as temporary:
             temporary.write_bytes(data)
@@ -264,6 +279,8 @@ class Store:
             for relative in self.files(""):
                 if TEMPORARY.fullmatch(posixpath.basename(relative)):
                     self.remove(relative)
+            for folder in Path(self.base).glob(".scratch.*.tmp"):
+                shutil.rmtree(folder, ignore_errors=True)
 
     @contextmanager
     def fetched(self, relative: str) -> Iterator[Path]:

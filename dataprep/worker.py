@@ -103,7 +103,8 @@ def _pass(
     with ExitStack() as stack:
         reading = recut(read(plan, store, task, ledger), BATCH_ROWS, BATCH_BYTES)
         artefacts = artefacts_of(store, task, stack)
-        writes = "documents" in outputs
+        accounts = "documents" in outputs
+        writes = accounts and task["documents"] is not None
         if writes:
             shard_path = stack.enter_context(store.publishing(task["documents"]))
             shard = _shard(shard_path, columns, stack)
@@ -150,7 +151,7 @@ def _pass(
             files.append([*describe(verdict_path, task["verdicts"])])
         collects = [publish_collected(plan, store, this, task, label, held) for label, held in collected.items()]
     _spend(seconds, "write", began)
-    if writes:
+    if accounts:
         memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss << 10
         record = {
             "fingerprint": task["fingerprint"],

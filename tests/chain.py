@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+from token_corpora import example_tokenizer
 
 from dataprep import schema
 from dataprep.documents import Documents
 from dataprep.pipeline import Placed, parse
 from dataprep.stage import Build, Filter, Map
+from dataprep.store import describe
 
 
 def parts(name: str, config: dict[str, object]) -> tuple[Placed, ...]:
-    """The parts that a stage with this config expands to."""
+    """The parts that a stage with this config expands to; a file that it names is a real one."""
     pipeline = parse({"name": "test", "source": {"jsonl": "x"}, "output": "x", "stages": [{name: config}]}, "test")
+    if "tokenizer" in pipeline.parts[0].stage.paths:
+        model = {"tokenizer": str(example_tokenizer())}
+        return (pipeline.parts[0]._replace(stage=pipeline.parts[0].stage.model_copy(update=model)),)
     return pipeline.parts
 
 
@@ -71,7 +77,14 @@ def _build(stage: Build, batches: list[Documents], out: Path) -> None:
     keys = table.column(stage.partition_by).to_numpy() % 2
     paths = []
     for partition in (0, 1):
-        part = stage.combine(table.filter(pa.array(keys == partition)).combine_chunks())
+        rows = table.filter(pa.array(keys == partition))
+        if stage.writes:
+            facts = stage.write(rows, partition, out)
+            files = [describe(path, path.name) for path in sorted(out.glob(f"{partition:05d}.*"))]
+            paths.append(out / f"part-{partition}.json")
+            paths[-1].write_text(json.dumps({"facts": facts, "files": files}))
+            continue
+        part = stage.combine(rows.combine_chunks())
         assert part.schema == stage.combined()
         paths.append(out / f"part-{partition}.parquet")
         pq.write_table(part, paths[-1])

@@ -112,6 +112,7 @@ def test_settings_of_examples_are_valid(name: str, valid: jsonschema.Draft202012
         _pipeline({"gopher_quality": {"zh": {"min_words": 10, "max_words": None}}}),
         _pipeline({"exact_dedup": {}}, source=["a.jsonl", "b.jsonl"]),
         _pipeline(source={"paths": "a.jsonl", "text_key": "content"}, on_error="quarantine", max_batch_seconds=5),
+        _pipeline({"tokenize": {"tokenizer": "t"}}, kind="tokens"),
     ],
 )
 def test_what_a_run_accepts_is_valid(good: dict[str, Any], valid: jsonschema.Draft202012Validator) -> None:
@@ -134,6 +135,7 @@ def test_what_a_run_accepts_is_valid(good: dict[str, Any], valid: jsonschema.Dra
         _pipeline(source={"text_key": "content"}),
         _pipeline(on_error="ignore"),
         _pipeline(outptu="x"),
+        _pipeline({"tokenize": {"tokenizer": "t"}}, kind="token"),
         _pipeline() | {"source": {"jsonl": "a", "warc": "b"}},
         _pipeline() | {"source": {"josnl": "a"}},
         {k: v for k, v in _pipeline().items() if k != "output"},

@@ -35,7 +35,7 @@ def show(folder: str | None, as_json: bool) -> None:
     """
     from dataprep import lookup
     from dataprep import manifest as manifests
-    from dataprep.retention import aligned, findings, retention
+    from dataprep.retention import accounts, aligned
 
     root = lookup.folder(folder)
     made = manifests.read(root)
@@ -46,16 +46,14 @@ def show(folder: str | None, as_json: bool) -> None:
     inputs = f"{len(made['inputs'])} input{'s' if len(made['inputs']) != 1 else ''}"
     click.echo(f"{made['pipeline']['name']}: {inputs}, {size / 1e6:,.2f} MB -> {root}")
     click.echo(f"fingerprint {made['fingerprint']}\n")
-    click.echo(retention(made))
-    for block in findings(made):
-        click.echo(f"\n{block}")
+    click.echo(accounts(made))
     rows: list[tuple[str, ...]] = [
         ("shard", "rows", "MB"),
         *((s["path"], f"{s['rows']:,}", f"{s['bytes'] / 1e6:,.2f}") for s in made["shards"]),
     ]
     click.echo("\n" + aligned(rows, right=(1, 2)))
     rows = [("language", "documents", "MB of text")]
-    languages = sorted(made["languages"].items(), key=lambda item: (-item[1]["documents"], item[0]))
+    languages = sorted(made.get("languages", {}).items(), key=lambda item: (-item[1]["documents"], item[0]))
     rows += [(code, f"{n['documents']:,}", f"{n['bytes'] / 1e6:,.2f}") for code, n in languages]
     click.echo("\n" + aligned(rows, right=(1, 2)))
 
@@ -78,7 +76,7 @@ def verify(folder: str | None, as_json: bool) -> None:
     root = lookup.folder(folder)
     problems = manifests.verify(root)
     made = manifests.read(root)
-    files = [*made["shards"], *made.get("artefacts", [])]
+    files = manifests.files(made)
     if as_json:
         click.echo(json.dumps(problems, ensure_ascii=False, indent=1))
     else:
@@ -114,6 +112,8 @@ def diff(old: str, new: str, as_json: bool) -> None:
         before, after = (manifests.read(lookup.folder(given)) for given in (old, new))
     except InputError as error:  # 1 would say that they differ
         raise UsageError(str(error)) from None
+    if before["kind"] != after["kind"]:
+        raise UsageError(f"{old} holds {before['kind']}, {new} holds {after['kind']}; compare two of a kind")
     found = compare(before, after)
     if as_json:
         click.echo(json.dumps(found, ensure_ascii=False, indent=1))

@@ -56,7 +56,7 @@ def _write(made: Plan) -> None:
 
     store = Store(made.pipeline.output)
     with lease(store):
-        refuse_foreign(store)
+        refuse_foreign(store, made.pipeline.kind)
         store.publish_json(planning.PLAN, planning.to_json(made))
         progress = Progress(made, store, verify=True)
         for step in made.steps:

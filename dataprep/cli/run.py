@@ -5,8 +5,12 @@ from __future__ import annotations
 import json
 import os
 import sys
+from typing import TYPE_CHECKING
 
 import click
+
+if TYPE_CHECKING:
+    from dataprep.plan import Plan
 
 
 @click.command()
@@ -43,16 +47,23 @@ def run(
     """
     from dataprep import plan as planning
     from dataprep.cli.plan import show
-    from dataprep.cli.progress import Progress
-    from dataprep.executors import local
     from dataprep.pipeline import load
-    from dataprep.retention import findings, retention
 
     pipe = load(pipeline, overrides=overrides, inputs=inputs, output=output)
     made = planning.make(pipe, limit=limit)
     if dry_run:
         show(made, as_json=as_json)
         return
+    carry_out(made, workers=workers, keep=keep, as_json=as_json)
+
+
+def carry_out(made: Plan, *, workers: int | None, keep: bool, as_json: bool) -> None:
+    """Do what is left of a plan, print what was made, and exit 1 if an input was damaged."""
+    from dataprep import plan as planning
+    from dataprep.cli.progress import Progress
+    from dataprep.executors import local
+    from dataprep.retention import accounts
+
     for line in planning.warnings(made):
         click.echo(f"warning: {line}", err=True)
     progress = Progress(len(made.steps))
@@ -60,10 +71,7 @@ def run(
         manifest = local.run(made, workers=workers or os.cpu_count() or 1, keep=keep, watcher=progress)
     finally:
         progress.close()
-    if as_json:
-        click.echo(json.dumps(manifest, ensure_ascii=False, indent=1))
-    else:
-        click.echo("\n\n".join([retention(manifest), *findings(manifest)]))
+    click.echo(json.dumps(manifest, ensure_ascii=False, indent=1) if as_json else accounts(manifest))
     damaged = manifest["stages"][0]["damaged"]
     if damaged:
         for line in damaged:

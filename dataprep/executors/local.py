@@ -79,7 +79,7 @@ def run(plan: Plan, *, workers: int, keep: bool, watcher: Watcher) -> dict[str, 
     began = time.monotonic()
     store = Store(plan.pipeline.output)
     with lease(store) as held:
-        commit.refuse_foreign(store)
+        commit.refuse_foreign(store, plan.pipeline.kind)
         store.remove_temporaries()
         progress = Progress(plan, store, verify=True)
         pool = _Pool(plan, store, held, progress, workers, watcher)

@@ -1,0 +1,175 @@
+"""`dataprep trace`: which documents are in a step or a sample, and in which a document will be."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from dataprep.corpus.reader import Reader
+    from dataprep.corpus.trace import Sought, Traced
+    from dataprep.tokenizers import Tokenizer
+
+EXCERPT_TOKENS = 24
+EXCERPT_CHARACTERS = 72
+
+
+@click.command()
+@click.argument("mix", metavar="MIX")
+@click.option("--step", type=click.IntRange(0), help="All samples of this step.")
+@click.option("--samples", "span", metavar="A:B", help="Samples A to B - 1 of the run.")
+@click.option("--document", metavar="ID", help="The other way: in which samples and steps a document will be seen.")
+@click.option("--state", metavar="FILE", help="A run's state (JSON), if its mix has changed or it has skipped samples.")
+@click.option("--text", is_flag=True, help="Print each sample as the model saw it.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON, with all token ids of samples.")
+def trace(
+    mix: str, step: int | None, span: str | None, document: str | None, state: str | None, text: bool, as_json: bool
+) -> None:
+    """Show what samples of the mix file MIX hold: source, epoch, window, and of each document how many tokens.
+
+    \b
+    Examples:
+      dataprep trace pipelines/mix.yaml --step 120
+      dataprep trace pipelines/mix.yaml --samples 480:484 --text
+      dataprep trace pipelines/mix.yaml --document 'web/page.html#0'
+    """
+    from dataprep.corpus import trace as tracing
+    from dataprep.corpus.reader import open_reader
+    from dataprep.corpus.state import State
+    from dataprep.errors import UsageError
+
+    if (step is not None) + (span is not None) + (document is not None) != 1:
+        raise UsageError("trace: give one of --step, --samples and --document")
+    kept = None
+    if state is not None:
+        try:
+            with open(state, encoding="utf-8") as file:
+                kept = State.from_json(json.load(file))
+        except FileNotFoundError:
+            raise UsageError(f"{state}: no such file") from None
+        except (ValueError, UsageError) as error:
+            raise UsageError(f"{state}: {error}") from None
+    reader = open_reader(mix, kept)
+    if document is not None:
+        sought = tracing.document(reader, document)
+        click.echo(_dump([_sought_json(one) for one in sought]) if as_json else "\n\n".join(map(_sought, sought)))
+        return
+    tokenizer = _tokenizer(reader)
+    found = tracing.samples(reader, _numbers(reader, step, span))
+    if as_json:
+        click.echo(_dump([_json(one, tokenizer) for one in found]))
+    elif text:
+        click.echo("\n\n".join(_text(one, tokenizer) for one in found))
+    else:
+        click.echo("\n\n".join(_page(one, tokenizer) for one in found))
+
+
+def _numbers(reader: Reader, step: int | None, span: str | None) -> np.ndarray[Any, np.dtype[np.int64]]:
+    import numpy as np
+
+    from dataprep.errors import UsageError
+
+    if step is not None:
+        if step >= reader.steps:
+            raise UsageError(f"--step {step}: the run has steps 0 to {reader.steps - 1:,}")
+        return reader.sampler.steps.samples(step)
+    first, colon, last = (span or "").partition(":")
+    total = reader.sampler.total
+    if not (colon and first.isdecimal() and last.isdecimal() and int(first) < int(last)):
+        raise UsageError(f"--samples {span}: write A:B, two sample numbers with A below B")
+    if int(last) > total:
+        raise UsageError(f"--samples {span}: the run has samples 0 to {total - 1:,}")
+    return np.arange(int(first), int(last))
+
+
+def _tokenizer(reader: Reader) -> Tokenizer:
+    from dataprep.tokenizers import load
+
+    return load(next(iter(reader.corpora.values())).tokenizer_file())
+
+
+# ---------------------------------------------------------------- samples
+
+
+def _head(one: Traced) -> str:
+    step = "in no step" if one.step is None else f"step {one.step:,}"
+    return f"sample {one.sample:,}, {step}, stage {one.stage}: {one.source}, epoch {one.epoch}, window {one.window:,}"
+
+
+def _page(one: Traced, tokenizer: Tokenizer) -> str:
+    from dataprep.retention import aligned
+
+    rows = [("  place", "tokens", "of", "document", "from")]
+    for part in one.parts:
+        d = part.document
+        where = f"{d.input} {d.offset}" + (f" {d.url}" if d.url else "")
+        rows.append((f"{part.place:,}", f"{len(part.ids):,}", f"{d.tokens:,}", _printable(d.id), _printable(where)))
+    lines = aligned(rows, right=(0, 1, 2)).splitlines()
+    shown = [lines[0]]
+    for line, part in zip(lines[1:], one.parts, strict=True):
+        excerpt = tokenizer.decode(part.ids[:EXCERPT_TOKENS])[:EXCERPT_CHARACTERS]
+        shown += [line, f"           {_printable(' '.join(excerpt.split()))}"]
+    return "\n".join([_head(one), *shown])
+
+
+def _text(one: Traced, tokenizer: Tokenizer) -> str:
+    lines = [f"=== {_head(one)}"]
+    for part in one.parts:
+        of = f"tokens {part.first:,} to {part.first + len(part.ids) - 1:,} of {part.document.tokens:,}"
+        lines += [f"--- {_printable(part.document.id)}, {of}", _printable(tokenizer.decode(part.ids), "\n\t")]
+    return "\n".join(lines)
+
+
+def _json(one: Traced, tokenizer: Tokenizer) -> dict[str, Any]:
+    parts = [
+        {
+            **part.document._asdict(),
+            "place": part.place,
+            "first": part.first,
+            "tokens_here": len(part.ids),
+            "ids": part.ids,
+            "text": tokenizer.decode(part.ids),
+        }
+        for part in one.parts
+    ]
+    return {**one._asdict(), "parts": parts}
+
+
+# ---------------------------------------------------------------- documents
+
+
+def _sought(one: Sought) -> str:
+    from dataprep.retention import aligned
+
+    d = one.document
+    lines = [f"{_printable(d.id)}: {d.tokens:,} tokens in {one.corpus}", f"  from  {d.input}, offset {d.offset}"]
+    if d.url:
+        lines.append(f"  url   {_printable(d.url)}")
+    if one.split == "validation":
+        return "\n".join([*lines, "  is in the validation split: never trained on"])
+    if one.left_out:
+        return "\n".join([*lines, "  is left out by the source's max_tokens"])
+    if not one.seen:
+        return "\n".join([*lines, "  is in no sample of the run"])
+    rows = [("step", "sample", "stage", "epoch", "window", "tokens")]
+    for seen in one.seen:
+        step = "none" if seen.step is None else f"{seen.step:,}"
+        rows.append((step, f"{seen.sample:,}", seen.stage, str(seen.epoch), f"{seen.window:,}", f"{seen.tokens:,}"))
+    return "\n".join([*lines, aligned(rows, right=(0, 1, 3, 4, 5), indent=2)])
+
+
+def _sought_json(one: Sought) -> dict[str, Any]:
+    return {**one._asdict(), "document": one.document._asdict(), "seen": [seen._asdict() for seen in one.seen]}
+
+
+def _dump(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False, indent=1)
+
+
+def _printable(text: str, also: str = "") -> str:
+    """Text from the web may hold control characters, which a terminal would obey."""
+    return "".join(c if c.isprintable() or c in also else "\N{REPLACEMENT CHARACTER}" for c in text)

@@ -1,0 +1,438 @@
+"""Byte-pair encoding of text whose symbols are characters, as SentencePiece's BPE models do it.
+
+Two facts make it fast and leave every token as it is:
+
+- If no piece of the vocabulary holds character a followed by b, no merge ever crosses a place where they meet. There
+  the text falls into segments that have nothing to do with one another: most Chinese characters are alone, and a word
+  never spans a space unless a piece does.
+- Segments repeat. Their tokens are remembered, by their bytes, in a table of fixed size that is emptied when full.
+
+Merging takes the pair that makes the best piece, the leftmost of several, until no two neighbours make one.
+"""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import NamedTuple
+
+import numpy as np
+
+from dataprep.text.blocks import load32, load64
+from dataprep.text.hashes import hash_bytes, tail64
+from dataprep.text.kernel import inlined, kernel
+from dataprep.text.spans import Bytes, Int, Int32s, Int64s, TextBuffers, UInt32s, UInt64s
+from dataprep.text.utf8 import code_point, width
+
+MEETING_BITS = 20
+"""Pairs of characters that meet within a piece are in 2^20 bits, by hash: a false hit only makes a segment longer."""
+SLOTS = 1 << 17
+"""Segments remembered, half of it at most: 4 MB."""
+ARENA_BYTES = 8 << 20
+"""Their bytes and long lists of tokens."""
+_REMEMBERED = 96
+"""Longest segment, in bytes, that is remembered."""
+_INLINE = 4
+"""Tokens that a slot of the table holds itself."""
+_SHORT = 40
+"""Symbols up to which a plain search for the best pair is faster than a heap."""
+_SPREAD = np.uint64(0x9E3779B97F4A7C15)
+_NO_RANK = np.int64(0x7FFFFFFF)
+_LOW = np.uint64(0xFFFFFFFF)
+
+
+class Merges(NamedTuple):
+    """A vocabulary, laid out for merging."""
+
+    single: Int32s
+    """int32[0x110000]: the token of a character; -1: it has none and becomes the tokens of its bytes."""
+    byte: Int32s
+    """int32[256]: the token of a byte."""
+    meeting: UInt64s
+    """uint64[2^20 / 64]: bits of the pairs of characters that stand side by side in a piece."""
+    near: UInt64s
+    """uint64[256]: the same of ASCII characters, exactly: bit b of the 128 at `2 * a`."""
+    pairs: UInt64s
+    """uint64[2^n]: left << 32 | right of two tokens whose pieces make another; all ones where empty."""
+    merged: Int32s
+    """int32[2^n]: the token that they make."""
+    rank: Int32s
+    """int32[vocabulary]: how good a piece is, 0 best. Equal scores have equal ranks."""
+
+
+class Memory(NamedTuple):
+    """What segments became: scratch that only makes the next call faster."""
+
+    slots: UInt64s
+    """uint64[4 * SLOTS], per segment: hash; bytes | tokens << 8 | place in `arena` << 16, 0 if empty; four tokens."""
+    arena: Bytes
+    """Bytes of segments of more than 8, then their tokens if more than four."""
+    used: Int64s
+    """int64[2]: slots, bytes of `arena`."""
+
+
+def memory() -> Memory:
+    """An empty one: 12 MB, taken as it fills."""
+    return Memory(np.zeros(4 * SLOTS, np.uint64), np.zeros(ARENA_BYTES, np.uint8), np.zeros(2, np.int64))
+
+
+def merges(pieces: dict[str, int], scores: dict[int, float], byte: Int32s, vocabulary: int) -> Merges:
+    """Lay out a vocabulary: pieces by token, their scores (best highest), and the token of each byte.
+
+    Every character of a piece must be a piece itself: raises ValueError if one is not.
+    """
+    single = np.full(0x110000, -1, np.int32)
+    for piece, token in pieces.items():
+        if len(piece) == 1:
+            single[ord(piece)] = token
+    order = {score: n for n, score in enumerate(sorted({scores[token] for token in pieces.values()}, reverse=True))}
+    rank = np.zeros(vocabulary, np.int32)
+    lefts, rights, made = [], [], []
+    meets: set[tuple[int, int]] = set()
+    for piece, token in pieces.items():
+        rank[token] = order[scores[token]]
+        for a, b in pairwise(piece):
+            if single[ord(a)] < 0 or single[ord(b)] < 0:
+                raise ValueError(f"a character of piece {piece!r} is no piece")
+            meets.add((ord(a), ord(b)))
+        for cut in range(1, len(piece)):
+            left, right = pieces.get(piece[:cut]), pieces.get(piece[cut:])
+            if left is not None and right is not None:
+                lefts.append(left)
+                rights.append(right)
+                made.append(token)
+    meeting, near = np.zeros((1 << MEETING_BITS) // 64, np.uint64), np.zeros(256, np.uint64)
+    _note_meetings(np.array(sorted(meets), np.int64).reshape(-1, 2), meeting, near)
+    room = 1 << max(4, (4 * len(made)).bit_length())
+    pairs, merged = np.full(room, ~np.uint64(0), np.uint64), np.full(room, -1, np.int32)
+    _note_pairs(np.array(lefts, np.int64), np.array(rights, np.int64), np.array(made, np.int32), pairs, merged)
+    return Merges(single, byte, meeting, near, pairs, merged, rank)
+
+
+@inlined
+def _meeting_bit(a: Int, b: Int) -> np.uint64:
+    key = np.uint64(a) << np.uint64(32) | np.uint64(b)
+    return key * _SPREAD >> np.uint64(64 - MEETING_BITS)
+
+
+@inlined
+def _meets(meeting: UInt64s, a: Int, b: Int) -> bool:
+    bit = _meeting_bit(a, b)
+    return bool((meeting[bit >> np.uint64(6)] >> (bit & np.uint64(63))) & np.uint64(1))
+
+
+@kernel
+def _note_meetings(meets: Int64s, meeting: UInt64s, near: UInt64s) -> None:
+    for k in range(meets.shape[0]):
+        a = meets[k, 0]
+        b = meets[k, 1]
+        if a < 0x80 and b < 0x80:
+            near[2 * a + (b >> 6)] |= np.uint64(1) << np.uint64(b & 63)
+        bit = _meeting_bit(a, b)
+        meeting[bit >> np.uint64(6)] |= np.uint64(1) << (bit & np.uint64(63))
+
+
+@inlined
+def _pair_slot(key: np.uint64, pairs: UInt64s) -> np.uint64:
+    """Where a pair is, or would be put."""
+    mask = np.uint64(pairs.size - 1)
+    h = key * _SPREAD
+    slot = (h ^ (h >> np.uint64(32))) & mask
+    while pairs[slot] != key and pairs[slot] != ~np.uint64(0):
+        slot = (slot + np.uint64(1)) & mask
+    return slot
+
+
+@kernel
+def _note_pairs(left: Int64s, right: Int64s, made: Int32s, pairs: UInt64s, merged: Int32s) -> None:
+    for k in range(made.size):
+        key = np.uint64(left[k]) << np.uint64(32) | np.uint64(right[k])
+        slot = _pair_slot(key, pairs)
+        pairs[slot] = key
+        merged[slot] = made[k]
+
+
+@inlined
+def _join(left: Int, right: Int, pairs: UInt64s, merged: Int32s) -> Int:
+    """The token that two neighbours make, -1 if none."""
+    if left < 0 or right < 0:
+        return np.int64(-1)
+    return np.int64(merged[_pair_slot(np.uint64(left) << np.uint64(32) | np.uint64(right), pairs)])
+
+
+# ---------------------------------------------------------------- merging one segment
+
+
+@inlined
+def _emit(data: Bytes, at: Int, token: Int, stop: Int, byte: Int32s, out: UInt32s, n: Int) -> Int:
+    """Write a token, or those of the bytes of a character that has none; where the next goes."""
+    if token >= 0:
+        out[n] = token
+        return n + 1
+    for j in range(at, at + width(data, at, stop)):
+        out[n] = byte[data[j]]
+        n += 1
+    return n
+
+
+@kernel
+def _merge_short(
+    data: Bytes, begin: Int, end: Int, single: Int32s, byte: Int32s, pairs: UInt64s, merged: Int32s, rank: Int32s,
+    tokens: Int64s, places: Int64s, made: Int64s, ranks: Int64s, out: UInt32s, n: Int,
+) -> Int:  # fmt: skip
+    """Merge a segment of up to `_SHORT` characters into `out` at `n`; where the next goes."""
+    count = 0
+    i = begin
+    while i < end:
+        w = width(data, i, end)
+        tokens[count] = single[code_point(data, i, w)]
+        places[count] = i
+        count += 1
+        i += w
+    for k in range(count - 1):
+        made[k] = _join(tokens[k], tokens[k + 1], pairs, merged)
+        ranks[k] = rank[made[k]] if made[k] >= 0 else _NO_RANK
+    while count > 1:
+        best = 0
+        for k in range(1, count - 1):
+            if ranks[k] < ranks[best]:
+                best = k
+        if ranks[best] == _NO_RANK:
+            break
+        tokens[best] = made[best]
+        count -= 1
+        for k in range(best + 1, count):
+            tokens[k] = tokens[k + 1]
+            places[k] = places[k + 1]
+            made[k - 1] = made[k]
+            ranks[k - 1] = ranks[k]
+        for k in range(max(best - 1, 0), min(best + 1, count - 1)):
+            made[k] = _join(tokens[k], tokens[k + 1], pairs, merged)
+            ranks[k] = rank[made[k]] if made[k] >= 0 else _NO_RANK
+    for k in range(count):
+        n = _emit(data, places[k], tokens[k], end, byte, out, n)
+    return n
+
+
+@inlined
+def _push(heap: Int64s, size: Int, item: Int) -> Int:
+    k = size
+    while k > 0 and heap[(k - 1) >> 1] > item:
+        heap[k] = heap[(k - 1) >> 1]
+        k = (k - 1) >> 1
+    heap[k] = item
+    return size + 1
+
+
+@inlined
+def _pop(heap: Int64s, size: Int) -> Int:
+    """Take the smallest away, which the caller has read; how many are left."""
+    size -= 1
+    item = heap[size]
+    k = 0
+    while 2 * k + 1 < size:
+        child = 2 * k + 1
+        if child + 1 < size and heap[child + 1] < heap[child]:
+            child += 1
+        if heap[child] >= item:
+            break
+        heap[k] = heap[child]
+        k = child
+    heap[k] = item
+    return size
+
+
+@kernel
+def _merge_long(
+    data: Bytes, begin: Int, end: Int, count: Int, single: Int32s, byte: Int32s, pairs: UInt64s, merged: Int32s,
+    rank: Int32s, out: UInt32s, n: Int,
+) -> Int:  # fmt: skip
+    """The same for a segment of any length: O(characters log characters), 48 bytes a character."""
+    tokens, places = np.empty(count, np.int32), np.empty(count, np.int64)
+    made = np.empty(count, np.int32)
+    before, after = np.empty(count, np.int32), np.empty(count, np.int32)
+    heap = np.empty(3 * count, np.int64)
+    size: Int = 0
+    i = begin
+    for k in range(count):
+        w = width(data, i, end)
+        tokens[k] = single[code_point(data, i, w)]
+        places[k] = i
+        before[k] = k - 1
+        after[k] = k + 1
+        i += w
+    made[count - 1] = -1
+    for k in range(count - 1):
+        made[k] = _join(np.int64(tokens[k]), np.int64(tokens[k + 1]), pairs, merged)
+        if made[k] >= 0:
+            size = _push(heap, size, np.int64(rank[made[k]]) << 32 | k)
+    while size > 0:
+        item = heap[0]
+        size = _pop(heap, size)
+        at = item & 0xFFFFFFFF
+        if made[at] < 0 or np.int64(rank[made[at]]) != item >> 32:
+            continue  # one of the two has become part of another piece since
+        gone = after[at]
+        tokens[at] = made[at]
+        made[gone] = -1
+        after[at] = after[gone]
+        if after[at] < count:
+            before[after[at]] = at
+        for left in (np.int64(before[at]), at):
+            if left < 0:
+                continue
+            made[left] = -1
+            if after[left] < count:
+                made[left] = _join(np.int64(tokens[left]), np.int64(tokens[after[left]]), pairs, merged)
+                if made[left] >= 0:
+                    size = _push(heap, size, np.int64(rank[made[left]]) << 32 | left)
+    at = np.int64(0)
+    while at < count:
+        n = _emit(data, places[at], np.int64(tokens[at]), end, byte, out, n)
+        at = np.int64(after[at])
+    return n
+
+
+# ---------------------------------------------------------------- a batch
+
+
+@inlined
+def _same(data: Bytes, begin: Int, size: Int, arena: Bytes, at: Int) -> bool:
+    """Whether a segment of more than 8 bytes is the one in the arena."""
+    j = 0
+    while j + 8 <= size:
+        if load64(data, begin + j) != load64(arena, at + j):
+            return False
+        j += 8
+    return bool(j == size or tail64(data, begin + j, size - j) == tail64(arena, at + j, size - j))
+
+
+@kernel
+def _encode(
+    offsets: Int64s, data: Bytes, single: Int32s, byte: Int32s, meeting: UInt64s, near: UInt64s, pairs: UInt64s,
+    merged: Int32s, rank: Int32s, slots: UInt64s, arena: Bytes, used: Int64s, out: UInt32s, first: Int64s,
+) -> None:  # fmt: skip
+    tokens, places = np.empty(_SHORT, np.int64), np.empty(_SHORT, np.int64)
+    made, ranks = np.empty(_SHORT, np.int64), np.empty(_SHORT, np.int64)
+    mask = np.uint64(slots.size // 4 - 1)
+    n: Int = np.int64(0)
+    for d in range(offsets.size - 1):
+        first[d] = n
+        i: Int = offsets[d]
+        stop = offsets[d + 1]
+        w: Int = 0
+        a: Int = np.int64(0)
+        if i < stop:
+            w = width(data, i, stop)
+            a = code_point(data, i, w)
+        while i < stop:
+            begin = i
+            alone = a
+            count = 0
+            while True:
+                i += w
+                count += 1
+                if i >= stop:
+                    break
+                b: Int = np.int64(data[i])
+                if a < 0x80 and b < 0x80:
+                    w = 1
+                    joined = bool((near[2 * a + (b >> 6)] >> np.uint64(b & 63)) & np.uint64(1))
+                else:
+                    w = width(data, i, stop)
+                    b = code_point(data, i, w)
+                    joined = _meets(meeting, a, b)
+                a = b
+                if not joined:
+                    break
+            if count == 1:
+                n = _emit(data, begin, np.int64(single[alone]), stop, byte, out, n)
+                continue
+            size = i - begin
+            if size > _REMEMBERED:
+                if count <= _SHORT:
+                    n = _merge_short(
+                        data, begin, i, single, byte, pairs, merged, rank, tokens, places, made, ranks, out, n
+                    )
+                else:
+                    n = _merge_long(data, begin, i, count, single, byte, pairs, merged, rank, out, n)
+                continue
+            h = hash_bytes(data, begin, i)
+            slot = np.int64(h & mask) * 4
+            found = np.uint64(0)
+            while slots[slot + 1]:
+                about = slots[slot + 1]
+                alike = slots[slot] == h and np.int64(about & np.uint64(0xFF)) == size
+                # Segments of one length up to 8 bytes with one hash are one.
+                if alike and (size <= 8 or _same(data, begin, size, arena, np.int64(about >> np.uint64(16)))):
+                    found = about
+                    break
+                slot = (slot + 4) & (slots.size - 1)
+            if found:
+                m = np.int64((found >> np.uint64(8)) & np.uint64(0xFF))
+                if m <= _INLINE:
+                    x = slots[slot + 2]
+                    y = slots[slot + 3]
+                    # All four are written, as many as there are counted: room is one token a byte, and more.
+                    out[n] = x & _LOW
+                    out[n + 1] = x >> np.uint64(32)
+                    out[n + 2] = y & _LOW
+                    out[n + 3] = y >> np.uint64(32)
+                else:
+                    at = np.int64(found >> np.uint64(16)) + (size if size > 8 else 0)
+                    for k in range(m):
+                        out[n + k] = load32(arena, at + 4 * k)
+                n += m
+                continue
+            at_first = n
+            if count <= _SHORT:
+                n = _merge_short(data, begin, i, single, byte, pairs, merged, rank, tokens, places, made, ranks, out, n)
+            else:
+                n = _merge_long(data, begin, i, count, single, byte, pairs, merged, rank, out, n)
+            m = np.int64(n - at_first)
+            if used[0] > slots.size // 8 or used[1] + size + 4 * m + 8 > arena.size:
+                slots[:] = np.uint64(0)
+                used[:] = 0
+                slot = np.int64(h & mask) * 4
+            at = used[1]
+            if size > 8:
+                for j in range(size):
+                    arena[used[1] + j] = data[begin + j]
+                used[1] += size
+            if m > _INLINE:
+                for k in range(m):
+                    for j in range(4):
+                        arena[used[1] + j] = (out[at_first + k] >> np.uint32(8 * j)) & np.uint32(0xFF)
+                    used[1] += 4
+            else:
+                x = np.uint64(0)
+                y = np.uint64(0)
+                for k in range(m):
+                    if k < 2:
+                        x |= np.uint64(out[at_first + k]) << np.uint64(32 * k)
+                    else:
+                        y |= np.uint64(out[at_first + k]) << np.uint64(32 * (k - 2))
+                slots[slot + 2] = x
+                slots[slot + 3] = y
+            slots[slot] = h
+            slots[slot + 1] = np.uint64(size) | np.uint64(m) << np.uint64(8) | np.uint64(at) << np.uint64(16)
+            used[0] += 1
+    first[offsets.size - 1] = n
+
+
+def encode(text: TextBuffers, table: Merges, known: Memory) -> tuple[UInt32s, Int64s]:
+    """The tokens of a batch: uint32[tokens] and int64[documents + 1], where each document's begin.
+
+    Memory is 4 bytes per byte of text reserved, as much used as there are tokens.
+    """
+    size = int(text.offsets[-1] - text.offsets[0])
+    out, first = np.empty(size + _INLINE, np.uint32), np.zeros(len(text.offsets), np.int64)
+    _encode(text.offsets, text.data, *table, *known, out, first)
+    out.resize(int(first[-1]), refcheck=False)
+    return out, first
+
+
+def warm(text: TextBuffers) -> None:
+    """Compile this module's kernels."""
+    pieces = {"O": 256, "n": 257, "e": 258, "On": 259, "One": 260}
+    byte = np.arange(256, dtype=np.int32)
+    encode(text, merges(pieces, dict.fromkeys(pieces.values(), 0.0), byte, 261), memory())
