@@ -7,8 +7,6 @@ import random
 from collections.abc import Iterator
 from pathlib import Path
 
-import zstandard
-
 CORPORA = (
     "en_web_text",
     "fr_eltec",
@@ -29,6 +27,8 @@ COPIES = 0.2
 
 def rows(path: Path) -> Iterator[str]:
     """The texts of a corpus; long ones cut at line breaks into pieces of about `PIECE` characters."""
+    import zstandard  # not in the peer's environment
+
     with zstandard.open(path, "rt", encoding="utf-8", dctx=zstandard.ZstdDecompressor(max_window_size=2**27)) as lines:
         for line in lines:
             text = json.loads(line)["text"]

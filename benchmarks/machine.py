@@ -40,6 +40,12 @@ def seconds(work: Callable[[], object], runs: int = 5) -> list[float]:
     return [_once(work) for _ in range(runs)]
 
 
+def children_seconds() -> float:
+    """Processor time of all finished children so far."""
+    times = os.times()
+    return times.children_user + times.children_system
+
+
 def _once(work: Callable[[], object]) -> float:
     began = time.perf_counter()
     work()

@@ -74,11 +74,11 @@ class ParquetShard:
     chunks it is given, so equal row groups alone are not enough.
     """
 
-    def __init__(self, path: Path, columns: pa.Schema) -> None:
+    def __init__(self, path: Path, columns: pa.Schema, compression: str = "zstd") -> None:
         dictionary = [name for name in columns.names if name in DICTIONARY]
         self.schema = columns
         self.rows = 0
-        self._writer = pq.ParquetWriter(path, columns, compression="zstd", use_dictionary=dictionary)
+        self._writer = pq.ParquetWriter(path, columns, compression=compression, use_dictionary=dictionary)
         self._held: list[pa.RecordBatch] = []
         self._held_rows = self._held_bytes = 0
 

@@ -107,7 +107,8 @@ def _pass(
         writes = accounts and task["documents"] is not None
         if writes:
             shard_path = stack.enter_context(store.publishing(task["documents"]))
-            shard = _shard(shard_path, columns, stack)
+            # What the next pass reads and removes is stored in half the time, and half as large again.
+            shard = _shard(shard_path, columns, stack, "zstd" if task["final"] else "lz4")
             verdict_path = stack.enter_context(store.publishing(task["verdicts"]))
             verdict_shard = _shard(verdict_path, verdict_columns(this.parts), stack)
         home = _home(plan, this)
@@ -173,8 +174,8 @@ def _release(huge: bool) -> None:
         pa.default_memory_pool().release_unused()
 
 
-def _shard(path: Path, columns: pa.Schema, stack: ExitStack) -> ParquetShard:
-    shard = ParquetShard(path, columns)
+def _shard(path: Path, columns: pa.Schema, stack: ExitStack, compression: str = "zstd") -> ParquetShard:
+    shard = ParquetShard(path, columns, compression)
     stack.push(lambda kind, *_: shard.abandon() if kind is not None else None)
     return shard
 

@@ -123,10 +123,10 @@ def _parsed(line: bytes) -> dict[str, Any] | str:
 
 def _rounded(value: Any) -> bool:
     """Whether there may be an integer that orjson made a float of, for want of bits."""
+    if isinstance(value, dict):
+        return any(_rounded(v) for v in value.values() if type(v) is not str)  # most are, and a call costs more
     if isinstance(value, float):
         return abs(value) >= 1 << 63
-    if isinstance(value, dict):
-        return any(map(_rounded, value.values()))
     return isinstance(value, list) and any(map(_rounded, value))
 
 
