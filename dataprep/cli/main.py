@@ -13,7 +13,19 @@ from dataprep import __version__
 from dataprep.errors import DataprepError, did_you_mean
 
 _HERE = Path(__file__).parent
-_ORDER = ("run", "plan", "stages", "schema", "manifest", "explain", "dropped", "models", "sample-web", "task")
+_ORDER = (
+    "run",
+    "plan",
+    "stages",
+    "schema",
+    "manifest",
+    "explain",
+    "dropped",
+    "models",
+    "train-tokenizer",
+    "sample-web",
+    "task",
+)
 
 
 class Commands(click.Group):

@@ -35,7 +35,6 @@ SHOWN = 12
 @click.option("--special", multiple=True, metavar="TOKEN", help="A special token; no text ever gives it.")
 @click.option("--reserved", type=click.IntRange(0, 100_000), default=0, metavar="N", help="N special tokens for later.")
 @click.option("--compare", multiple=True, metavar="PATH", help="A tokenizer to report on beside this one.")
-@click.option("--resume", is_flag=True, help="What is finished is always reused; this only says so.", hidden=True)
 @click.option("--json", "as_json", is_flag=True, help="Print the card and the report instead of tables.")
 def train_tokenizer(
     manifests: tuple[str, ...],
@@ -49,7 +48,6 @@ def train_tokenizer(
     special: tuple[str, ...],
     reserved: int,
     compare: tuple[str, ...],
-    resume: bool,
     as_json: bool,
 ) -> None:
     """Train a tokenizer on a sample of the finished runs in folders MANIFEST.
