@@ -14,6 +14,7 @@ from typing import Any
 import click
 import pytest
 from runs import write_jsonl
+from token_corpora import sentencepiece_model
 
 from dataprep.cli.main import dataprep
 
@@ -68,6 +69,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     write_jsonl(folder / "in.jsonl", rows)
     (folder / "towns.yaml").write_text(PIPELINE)
     (folder / "nowhere.yaml").write_text("name: nowhere\nsource: {jsonl: []}\noutput: out/nowhere\nstages: []\n")
+    sentencepiece_model(folder / "tiny.model")
     done = say(folder, "run towns.yaml --workers 1")
     assert done.returncode == 0, done.stderr
     return folder
@@ -160,6 +162,9 @@ PRINTS = [
     ("dropped out/towns --reason duplicate", ["  copy  und", "      The people of town 3 walk"]),
     ("dropped --stage gopher_quality --limit 0", ["gopher_quality.too_few_words: 6 documents"]),
     ("dropped --language und --json", ['  "reason": "too_few_words",', '    "id": "short-']),
+    ("tokenize out/towns --tokenizer tiny.model --output tokens", ["20 documents, ", " in 1 shard, ", "512 ids"]),
+    ("tokenize out/towns --tokenizer tiny.model --output tokens --json", [' "kind": "tokens",', ' "dtype": "uint16",']),
+    ("tokenize out/towns --tokenizer tiny.model --output tokens --dry-run", ["  pass 1     tokenize", "cached"]),
     ("models list", ["lid.176"]),
     ("--version", ["dataprep, version "]),
 ]  # fmt: skip
