@@ -33,9 +33,9 @@ _REMEMBERED = 96
 """Longest segment, in bytes, that is remembered."""
 _INLINE = 4
 """Tokens that a slot of the table holds itself."""
-_AT_ONCE = 512
+AT_ONCE = 512
 """Segments found before their tokens are looked up: two plain loops run faster than one that does both."""
-_SHORT = 40
+SHORT = 40
 """Symbols up to which a plain search for the best pair is faster than a heap."""
 _SPREAD = np.uint64(0x9E3779B97F4A7C15)
 _NO_RANK = np.int64(0x7FFFFFFF)
@@ -88,7 +88,7 @@ def merges(pieces: dict[str, int], scores: dict[int, float], byte: Int32s, vocab
             single[ord(piece)] = token
     order = {score: n for n, score in enumerate(sorted({scores[token] for token in pieces.values()}, reverse=True))}
     rank = np.zeros(vocabulary, np.int32)
-    lefts, rights, made = [], [], []
+    made: list[tuple[int, int, int]] = []
     meets: set[tuple[int, int]] = set()
     for piece, token in pieces.items():
         rank[token] = order[scores[token]]
@@ -99,14 +99,17 @@ def merges(pieces: dict[str, int], scores: dict[int, float], byte: Int32s, vocab
         for cut in range(1, len(piece)):
             left, right = pieces.get(piece[:cut]), pieces.get(piece[cut:])
             if left is not None and right is not None:
-                lefts.append(left)
-                rights.append(right)
-                made.append(token)
+                made.append((left, right, token))
     meeting, near = np.zeros((1 << MEETING_BITS) // 64, np.uint64), np.zeros(256, np.uint64)
     _note_meetings(np.array(sorted(meets), np.int64).reshape(-1, 2), meeting, near)
+    return Merges(single, byte, meeting, near, laid_out(made), rank)
+
+
+def laid_out(made: list[tuple[int, int, int]]) -> UInt64s:
+    """The table `Merges.pairs` of left, right and the token that they make."""
     pairs = np.full(1 << max(4, (2 * len(made)).bit_length()), ~np.uint64(0), np.uint64)
-    _note_pairs(np.array(lefts, np.int64), np.array(rights, np.int64), np.array(made, np.int64), pairs)
-    return Merges(single, byte, meeting, near, pairs, rank)
+    _note_pairs(np.array(made, np.int64).reshape(-1, 3), pairs)
+    return pairs
 
 
 @inlined
@@ -144,10 +147,10 @@ def _pair_slot(pair: np.uint64, pairs: UInt64s) -> np.uint64:
 
 
 @kernel
-def _note_pairs(left: Int64s, right: Int64s, made: Int64s, pairs: UInt64s) -> None:
-    for k in range(made.size):
-        pair = np.uint64(left[k]) << np.uint64(22) | np.uint64(right[k])
-        pairs[_pair_slot(pair, pairs)] = pair << np.uint64(20) | np.uint64(made[k])
+def _note_pairs(made: Int64s, pairs: UInt64s) -> None:
+    for k in range(made.shape[0]):
+        pair = np.uint64(made[k, 0]) << np.uint64(22) | np.uint64(made[k, 1])
+        pairs[_pair_slot(pair, pairs)] = pair << np.uint64(20) | np.uint64(made[k, 2])
 
 
 @inlined
@@ -176,15 +179,15 @@ def _emit(data: Bytes, at: Int, token: Int, stop: Int, byte: Int32s, out: UInt32
 
 @kernel
 def _merge_short(
-    data: Bytes, begin: Int, end: Int, single: Int32s, byte: Int32s, pairs: UInt64s, rank: Int32s,
+    data: Bytes, begin: Int, end: Int, wide: bool, single: Int32s, byte: Int32s, pairs: UInt64s, rank: Int32s,
     tokens: Int64s, places: Int64s, made: Int64s, ranks: Int64s, out: UInt32s, n: Int,
 ) -> Int:  # fmt: skip
-    """Merge a segment of up to `_SHORT` characters into `out` at `n`; where the next goes."""
+    """Merge a segment of up to `SHORT` characters into `out` at `n`; where the next goes."""
     count = 0
     i = begin
     while i < end:
-        w = width(data, i, end)
-        tokens[count] = single[code_point(data, i, w)]
+        w = width(data, i, end) if wide else 1
+        tokens[count] = single[code_point(data, i, w) if wide else np.int64(data[i])]
         places[count] = i
         count += 1
         i += w
@@ -243,8 +246,8 @@ def _pop(heap: Int64s, size: Int) -> Int:
 
 @kernel
 def _merge_long(
-    data: Bytes, begin: Int, end: Int, count: Int, single: Int32s, byte: Int32s, pairs: UInt64s, rank: Int32s,
-    out: UInt32s, n: Int,
+    data: Bytes, begin: Int, end: Int, count: Int, wide: bool, single: Int32s, byte: Int32s, pairs: UInt64s,
+    rank: Int32s, out: UInt32s, n: Int,
 ) -> Int:  # fmt: skip
     """The same for a segment of any length: O(characters log characters), 48 bytes a character."""
     tokens, places = np.empty(count, np.int32), np.empty(count, np.int64)
@@ -254,8 +257,8 @@ def _merge_long(
     size: Int = 0
     i = begin
     for k in range(count):
-        w = width(data, i, end)
-        tokens[k] = single[code_point(data, i, w)]
+        w = width(data, i, end) if wide else 1
+        tokens[k] = single[code_point(data, i, w) if wide else np.int64(data[i])]
         places[k] = i
         before[k] = k - 1
         after[k] = k + 1
@@ -294,14 +297,14 @@ def _merge_long(
 
 @kernel
 def _merge(
-    data: Bytes, begin: Int, end: Int, single: Int32s, byte: Int32s, pairs: UInt64s, rank: Int32s,
+    data: Bytes, begin: Int, end: Int, wide: bool, single: Int32s, byte: Int32s, pairs: UInt64s, rank: Int32s,
     tokens: Int64s, places: Int64s, made: Int64s, ranks: Int64s, out: UInt32s, n: Int,
 ) -> Int:  # fmt: skip
     """Merge a segment into `out` at `n`; where the next goes."""
-    count = count_chars(data, begin, end)
-    if count <= _SHORT:
-        return _merge_short(data, begin, end, single, byte, pairs, rank, tokens, places, made, ranks, out, n)
-    return _merge_long(data, begin, end, count, single, byte, pairs, rank, out, n)
+    count = count_chars(data, begin, end) if wide else end - begin
+    if count <= SHORT:
+        return _merge_short(data, begin, end, wide, single, byte, pairs, rank, tokens, places, made, ranks, out, n)
+    return _merge_long(data, begin, end, count, wide, single, byte, pairs, rank, out, n)
 
 
 # ---------------------------------------------------------------- a batch
@@ -326,26 +329,36 @@ def _slot_of(key: np.uint64, size: Int, slots: UInt64s) -> Int:
 
 
 @kernel
-def _resolve(
-    data: Bytes, begin: Int, ends: Int64s, segments: Int, single: Int32s, byte: Int32s, pairs: UInt64s,
+def resolve(
+    data: Bytes, begin: Int, ends: Int64s, segments: Int, wide: bool, single: Int32s, byte: Int32s, pairs: UInt64s,
     rank: Int32s, slots: UInt64s, arena: Bytes, used: Int64s, tokens: Int64s, places: Int64s,
     made: Int64s, ranks: Int64s, out: UInt32s, n: Int,
 ) -> Int:  # fmt: skip
-    """Write the tokens of segments that follow one another into `out` at `n`; where the next goes."""
+    """Write the tokens of segments that follow one another into `out` at `n`; where the next goes.
+
+    Segment k is `data[ends[k - 1]:ends[k]]`, the first begins at `begin`. Symbols are characters if `wide`, else bytes,
+    all of which have a token. `tokens`, `places`, `made` and `ranks` are room for `SHORT` symbols.
+    """
     last = ends[segments - 1]
     for s in range(segments):
         end = ends[s]
         size = end - begin
-        if size == width(data, begin, last):
-            n = _emit(data, begin, np.int64(single[code_point(data, begin, size)]), last, byte, out, n)
+        if wide:
+            if size == width(data, begin, last):
+                n = _emit(data, begin, np.int64(single[code_point(data, begin, size)]), last, byte, out, n)
+                begin = end
+                continue
+        elif size == 1:
+            out[n] = single[data[begin]]
+            n += 1
             begin = end
             continue
         if size > _REMEMBERED:
-            n = _merge(data, begin, end, single, byte, pairs, rank, tokens, places, made, ranks, out, n)
+            n = _merge(data, begin, end, wide, single, byte, pairs, rank, tokens, places, made, ranks, out, n)
             begin = end
             continue
         # Up to 8 bytes are their own key; the hash of more only says where to look.
-        key = _short(data, begin, size) if size <= 8 else hash_bytes(data, begin, end)
+        key = _as_number(data, begin, size) if size <= 8 else hash_bytes(data, begin, end)
         slot = _slot_of(key, size, slots)
         found = np.uint64(0)
         while slots[slot + 1]:
@@ -373,7 +386,7 @@ def _resolve(
             begin = end
             continue
         at_first = n
-        n = _merge(data, begin, end, single, byte, pairs, rank, tokens, places, made, ranks, out, n)
+        n = _merge(data, begin, end, wide, single, byte, pairs, rank, tokens, places, made, ranks, out, n)
         m = np.int64(n - at_first)
         if used[0] > slots.size // 8 or used[1] + size + 4 * m + 8 > arena.size:
             slots[:] = np.uint64(0)
@@ -407,7 +420,7 @@ def _resolve(
 
 
 @inlined
-def _short(data: Bytes, begin: Int, size: Int) -> np.uint64:
+def _as_number(data: Bytes, begin: Int, size: Int) -> np.uint64:
     """`data[begin : begin + size]`, 8 bytes at most, as one number."""
     if begin + 8 <= data.size:
         return load64(data, begin) & (~np.uint64(0) >> np.uint64(64 - 8 * size))
@@ -419,9 +432,9 @@ def _encode(
     offsets: Int64s, data: Bytes, single: Int32s, byte: Int32s, meeting: UInt64s, near: UInt64s, pairs: UInt64s,
     rank: Int32s, slots: UInt64s, arena: Bytes, used: Int64s, out: UInt32s, first: Int64s,
 ) -> None:  # fmt: skip
-    tokens, places = np.empty(_SHORT, np.int64), np.empty(_SHORT, np.int64)
-    made, ranks = np.empty(_SHORT, np.int64), np.empty(_SHORT, np.int64)
-    ends = np.empty(_AT_ONCE, np.int64)
+    tokens, places = np.empty(SHORT, np.int64), np.empty(SHORT, np.int64)
+    made, ranks = np.empty(SHORT, np.int64), np.empty(SHORT, np.int64)
+    ends = np.empty(AT_ONCE, np.int64)
     n: Int = np.int64(0)
     for d in range(offsets.size - 1):
         first[d] = n
@@ -447,16 +460,16 @@ def _encode(
             segments += not joined
             a = b
             i += w
-            if segments == _AT_ONCE - 1:
-                n = _resolve(
-                    data, begin, ends, segments, single, byte, pairs, rank, slots, arena, used, tokens, places,
+            if segments == AT_ONCE - 1:
+                n = resolve(
+                    data, begin, ends, segments, True, single, byte, pairs, rank, slots, arena, used, tokens, places,
                     made, ranks, out, n,
                 )  # fmt: skip
                 begin = ends[segments - 1]
                 segments = 0
         ends[segments] = stop
-        n = _resolve(
-            data, begin, ends, segments + 1, single, byte, pairs, rank, slots, arena, used, tokens, places,
+        n = resolve(
+            data, begin, ends, segments + 1, True, single, byte, pairs, rank, slots, arena, used, tokens, places,
             made, ranks, out, n,
         )  # fmt: skip
     first[offsets.size - 1] = n
