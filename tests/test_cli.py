@@ -165,6 +165,8 @@ PRINTS = [
     ("tokenize out/towns --tokenizer tiny.model --output tokens", ["20 documents, ", " in 1 shard, ", "512 ids"]),
     ("tokenize out/towns --tokenizer tiny.model --output tokens --json", [' "kind": "tokens",', ' "dtype": "uint16",']),
     ("tokenize out/towns --tokenizer tiny.model --output tokens --dry-run", ["  pass 1     tokenize", "cached"]),
+    ("train-tokenizer out/towns --vocab-size 300 --output t", ["t/tokenizer.model: ", "sample of", "round trip: 0 of "]),
+    ("train-tokenizer out/towns --vocab-size 300 --output t --json", [' "tokenizer": {', ' "file": "tokenizer.model",']),
     ("models list", ["lid.176"]),
     ("--version", ["dataprep, version "]),
 ]  # fmt: skip
@@ -181,10 +183,14 @@ def test_commands_on_a_real_run(home: Path, line: str, expected: list[str]) -> N
         json.loads(done.stdout)
 
 
+ON_TOKENS = ("mix", "trace", "export-tokens")
+"""Commands that need tokens: test_corpus_trace.py types them."""
+
+
 def test_every_command_is_in_the_table_or_needs_more_than_a_run() -> None:
     shown = {line.split(" -")[0] for line, _ in PRINTS}
     missing = {name for name in EVERY if not any(line == name or line.startswith(f"{name} ") for line in shown)}
-    assert missing <= {"task", "sample-web", "models install", "models path"}
+    assert missing <= {"task", "sample-web", "models install", "models path", *ON_TOKENS}
 
 
 def test_what_was_dropped_adds_up(home: Path) -> None:

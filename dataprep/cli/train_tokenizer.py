@@ -22,7 +22,13 @@ SHOWN = 12
     show_default=True,
     help="SentencePiece BPE with byte fallback, or byte-level BPE of `tokenizers`.",
 )
-@click.option("--vocab-size", type=click.IntRange(300, 1_000_000), default=32_000, show_default=True)
+@click.option(
+    "--vocab-size",
+    type=click.IntRange(300, 1_000_000),
+    default=32_000,
+    show_default=True,
+    help="Tokens of all kinds, bytes and special ones too.",
+)
 @click.option("--sample-mb", type=click.FloatRange(0.001), default=100.0, show_default=True, help="Text to train on.")
 @click.option(
     "--character-coverage",
@@ -65,6 +71,7 @@ def train_tokenizer(
     """
     from dataprep.errors import UsageError
     from dataprep.store import Store
+    from dataprep.text.warmup import prepare
     from dataprep.tokenizers import making, sampling
     from dataprep.tokenizers.training import Settings
 
@@ -79,6 +86,7 @@ def train_tokenizer(
         reserved=reserved,
         sample_mb=sample_mb,
     )
+    prepare(lambda line: click.echo(line, err=True))
     origins = sampling.open_mix(mix) if mix else sampling.open_folders(manifests)
     made = making.make(settings, origins, output, compare, say=lambda line: click.echo(line, err=True))
     if as_json:
