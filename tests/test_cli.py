@@ -14,6 +14,7 @@ from typing import Any
 import click
 import pytest
 from runs import write_jsonl
+from token_corpora import sentencepiece_model
 
 from dataprep.cli.main import dataprep
 
@@ -68,6 +69,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     write_jsonl(folder / "in.jsonl", rows)
     (folder / "towns.yaml").write_text(PIPELINE)
     (folder / "nowhere.yaml").write_text("name: nowhere\nsource: {jsonl: []}\noutput: out/nowhere\nstages: []\n")
+    sentencepiece_model(folder / "tiny.model")
     done = say(folder, "run towns.yaml --workers 1")
     assert done.returncode == 0, done.stderr
     return folder
@@ -160,6 +162,11 @@ PRINTS = [
     ("dropped out/towns --reason duplicate", ["  copy  und", "      The people of town 3 walk"]),
     ("dropped --stage gopher_quality --limit 0", ["gopher_quality.too_few_words: 6 documents"]),
     ("dropped --language und --json", ['  "reason": "too_few_words",', '    "id": "short-']),
+    ("tokenize out/towns --tokenizer tiny.model --output tokens", ["20 documents, ", " in 1 shard, ", "512 ids"]),
+    ("tokenize out/towns --tokenizer tiny.model --output tokens --json", [' "kind": "tokens",', ' "dtype": "uint16",']),
+    ("tokenize out/towns --tokenizer tiny.model --output tokens --dry-run", ["  pass 1     tokenize", "cached"]),
+    ("train-tokenizer out/towns --vocab-size 300 --output t", ["t/tokenizer.model: ", "sample of", "round trip: 0 of "]),
+    ("train-tokenizer out/towns --vocab-size 300 --output t --json", [' "tokenizer": {', ' "file": "tokenizer.model",']),
     ("models list", ["lid.176"]),
     ("--version", ["dataprep, version "]),
 ]  # fmt: skip
@@ -176,10 +183,14 @@ def test_commands_on_a_real_run(home: Path, line: str, expected: list[str]) -> N
         json.loads(done.stdout)
 
 
+ON_TOKENS = ("mix", "trace", "export-tokens")
+"""Commands that need tokens: test_corpus_trace.py types them."""
+
+
 def test_every_command_is_in_the_table_or_needs_more_than_a_run() -> None:
     shown = {line.split(" -")[0] for line, _ in PRINTS}
     missing = {name for name in EVERY if not any(line == name or line.startswith(f"{name} ") for line in shown)}
-    assert missing <= {"task", "sample-web", "models install", "models path"}
+    assert missing <= {"task", "sample-web", "models install", "models path", *ON_TOKENS}
 
 
 def test_what_was_dropped_adds_up(home: Path) -> None:

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import shutil
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from hand_made_tokens import write_tokens
 
 from dataprep.corpus.mix import load
+from dataprep.corpus.preview import preview
+from dataprep.corpus.reader import open_reader
 from dataprep.errors import UsageError
 
 GOOD: dict[str, Any] = {
@@ -22,6 +26,11 @@ GOOD: dict[str, Any] = {
     },
     "stages": [{"name": "main", "until_tokens": "1.4T"}],
 }
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DATAPREP_HOME", str(tmp_path / "home"))
 
 
 def write(folder: Path, **changes: Any) -> Path:
@@ -128,3 +137,42 @@ def test_files_that_are_no_mix(tmp_path: Path) -> None:
     (tmp_path / "twice.yaml").write_text("name: a\nname: b\n")
     with pytest.raises(UsageError, match=r"twice\.yaml: line 2 'name' is given twice"):
         load(tmp_path / "twice.yaml")
+
+
+# ---------------------------------------------------------------- the mixes we ship
+
+PIPELINES = Path(__file__).parent.parent / "pipelines"
+
+
+@pytest.mark.parametrize("path", sorted(PIPELINES.glob("mix*.yaml")), ids=lambda p: p.name)
+def test_shipped_mixes_are_good(path: Path) -> None:
+    load(path)
+
+
+def test_llama_has_its_published_table() -> None:
+    """Touvron et al. 2023 (arXiv:2302.13971), Table 1: proportions and epochs."""
+    found = preview(PIPELINES / "mix-llama.yaml")
+    table = {
+        "commoncrawl": (0.670, 1.10),
+        "c4": (0.150, 1.06),
+        "github": (0.045, 0.64),
+        "wikipedia": (0.045, 2.45),
+        "books": (0.045, 2.23),
+        "arxiv": (0.025, 1.06),
+        "stackexchange": (0.020, 1.03),
+    }
+    (stage,) = found["stages"]
+    shares = {source["name"]: (round(source["share"], 6), round(source["epochs"], 2)) for source in stage["sources"]}
+    assert shares == table
+    assert found["tokens"] == 1_400_000_000_000
+    assert not found["warnings"] + found["problems"]
+
+
+def test_the_demo_mix_runs_on_a_corpus_of_its_size(tmp_path: Path) -> None:
+    write_tokens(tmp_path / "out" / "web-tokens", [[1200] * 358])
+    (tmp_path / "pipelines").mkdir()
+    shutil.copy(PIPELINES / "mix.yaml", tmp_path / "pipelines")
+    found = preview(tmp_path / "pipelines" / "mix.yaml")
+    assert [stage["name"] for stage in found["stages"]] == ["main", "anneal"]
+    assert not found["warnings"] + found["problems"]
+    assert open_reader(tmp_path / "pipelines" / "mix.yaml").batch(found["steps"] - 1)["tokens"].shape == (16, 513)

@@ -115,7 +115,7 @@ def test_mix_previews_and_warns(texts: Path) -> None:
     done = say(texts, "mix", "mix.yaml")
     assert "test: concatenate, 32 tokens a sample, 4 samples a step (128 tokens)" in done.stdout
     assert "main" in done.stdout
-    assert "156 steps, 625 samples, 20,000 tokens; 1 samples at the end fill no step" in done.stdout
+    assert "156 steps, 625 samples, 20,000 tokens; 1 at the end fill no step" in done.stdout
     (line,) = done.stderr.splitlines()
     assert line.startswith("warning: source web: is seen ")
     assert "past 4 repeated data is worth less and less" in line

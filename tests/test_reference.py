@@ -90,7 +90,9 @@ def _pipeline(*stages: Any, source: Any = "a.jsonl", **more: Any) -> dict[str, A
     return {"name": "p", "source": {"jsonl": source}, "output": "out/p", "stages": list(stages), **more}
 
 
-@pytest.mark.parametrize("path", sorted(ROOT.glob("pipelines/*.yaml")), ids=lambda p: p.name)
+@pytest.mark.parametrize(
+    "path", sorted(set(ROOT.glob("pipelines/*.yaml")) - set(ROOT.glob("pipelines/mix*.yaml"))), ids=lambda p: p.name
+)
 def test_every_pipeline_of_ours_is_valid(path: Path, valid: jsonschema.Draft202012Validator) -> None:
     assert [e.message for e in valid.iter_errors(yaml.safe_load(path.read_text("utf-8")))] == []
 

@@ -6,6 +6,7 @@ import json
 import shutil
 import subprocess
 import sys
+import unicodedata
 from collections.abc import Callable
 from pathlib import Path
 
@@ -18,11 +19,20 @@ from odd_text import odd_text, repetitive_text
 from tokenizer_files import ROOT, SPECIAL, buffers, corpus, ranks, sentencepiece, trained
 
 from dataprep.errors import InputError
+from dataprep.text.spans import Int64s, TextBuffers
 from dataprep.tokenizers import Tokenizer, exactness, fast, load
 from dataprep.tokenizers.library import Encoded
 
-KINDS = ("sentencepiece", "byte-bpe", "byte-bpe, digits by three", "tiktoken", "llama")
-LOSSLESS = KINDS[:4]
+KINDS = (
+    "sentencepiece",
+    "byte-bpe",
+    "byte-bpe, digits by three",
+    "kernel",
+    "kernel, digits by three",
+    "tiktoken",
+    "llama",
+)
+LOSSLESS = KINDS[:6]
 ANY_TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=60)
 LITERALS = (*SPECIAL, "<s>", "</s>", "<unk>", "<|endoftext|>", "<|reserved_0|>", "<0x0A>", "▁", "Ġ")
 
@@ -46,7 +56,13 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Tokenizer]:
             folder("llama") / "llama.model", normalization_rule_name="identity", remove_extra_whitespaces=False
         ),
     }
-    return {name: load(path) for name, path in paths.items()}
+    loaded = {name: load(path) for name, path in paths.items()}
+    for kind in ("", ", digits by three"):  # without gigatoken
+        loaded[f"kernel{kind}"] = load(paths[f"byte-bpe{kind}"])
+        backend = loaded[f"kernel{kind}"]._fast
+        assert isinstance(backend, fast.BytePieces)
+        backend._other = None
+    return loaded
 
 
 @pytest.fixture(params=KINDS)
@@ -186,9 +202,9 @@ def test_what_the_kernel_does_not_do_goes_to_the_library(tmp_path: Path, options
 def test_a_backend_that_is_not_exact_is_not_used(made: dict[str, Tokenizer], monkeypatch: pytest.MonkeyPatch) -> None:
     right = fast.Pieces.encode
 
-    def wrong(self: fast.Pieces, text: object) -> Encoded:
-        found = right(self, text)  # type: ignore[arg-type]
-        return Encoded(np.where(found.ids == found.ids.max(), 0, found.ids).astype(np.uint32), found.offsets)
+    def wrong(self: fast.Pieces, text: TextBuffers) -> tuple[Encoded, Int64s]:
+        (ids, offsets), unsure = right(self, text)
+        return Encoded(np.where(ids == ids.max(), 0, ids).astype(np.uint32), offsets), unsure
 
     monkeypatch.setattr(fast.Pieces, "encode", wrong)
     tokenizer = load(made["sentencepiece"].file)
@@ -208,9 +224,10 @@ def test_a_backend_that_breaks_or_is_missing_is_not_used(
         assert load(made["byte-bpe"].file).why_slow == "the fast backend can't use it: index out of bounds"
     monkeypatch.setitem(sys.modules, "gigatoken", None)
     monkeypatch.setitem(sys.modules, "gigatoken.gigatoken_rs", None)
-    tokenizer = load(made["byte-bpe"].file)
+    assert load(made["byte-bpe"].file).why_slow == ""  # the kernel does it all
+    tokenizer = load(made["tiktoken"].file)
     assert tokenizer.why_slow == "gigatoken is not installed"
-    assert tokenizer.encode_one("one text") == made["byte-bpe"].encode_one("one text")
+    assert tokenizer.encode_one("one text") == made["tiktoken"].encode_one("one text")
 
 
 def test_memory_is_bounded_by_making_the_backend_anew(
@@ -218,7 +235,8 @@ def test_memory_is_bounded_by_making_the_backend_anew(
 ) -> None:
     made_anew = []
     tokenizer = load(made["byte-bpe"].file)
-    backend = tokenizer._fast
+    assert isinstance(tokenizer._fast, fast.BytePieces)
+    backend = tokenizer._fast._other
     assert isinstance(backend, fast.Gigatoken)
     make: Callable[[], object] = backend._make
     monkeypatch.setattr(backend, "_make", lambda: made_anew.append(1) or make())
@@ -227,6 +245,24 @@ def test_memory_is_bounded_by_making_the_backend_anew(
     for text in texts:
         assert tokenizer.encode_one(text) == made["byte-bpe"].encode_one(text)
     assert len(made_anew) >= 10
+
+
+@pytest.mark.parametrize("kind", ["kernel", "kernel, digits by three"])
+def test_every_character_is_classed_as_the_librarys_pattern_does(kind: str, made: dict[str, Tokenizer]) -> None:
+    """In places where it shows: words end elsewhere if a character is no letter, digit or space."""
+    tokenizer = made[kind]
+    backend = tokenizer._fast
+    assert backend is not None
+    every = [chr(c) for c in range(0xF0000) if not 0xD800 <= c < 0xE000]
+    unknown = [c for c in every if unicodedata.category(c) == "Cn"]
+    known = sorted(set(every) - {*unknown, "ſ"})
+    for around in ("a{0}a in{0}", "1{0}1 '{0}s", " {0}the{0}\n", "\n{0} {0}\n the"):
+        text = buffers(["".join(around.format(c) for c in known[n : n + 300]) for n in range(0, len(known), 300)])
+        assert not len(backend.encode(text)[1])
+        assert same(tokenizer.encode(text), tokenizer.reference.encode(text))
+    text = buffers([f"a{c}a" for c in unknown[::500]] + ["'ſ a", "aſb"])
+    assert len(backend.encode(text)[1]) == len(text.offsets) - 1
+    assert same(tokenizer.encode(text), tokenizer.reference.encode(text))
 
 
 def test_probes_are_many_and_always_the_same() -> None:

@@ -13,7 +13,10 @@ from dataprep import __version__
 from dataprep.errors import DataprepError, did_you_mean
 
 _HERE = Path(__file__).parent
-_ORDER = ("run", "plan", "stages", "schema", "manifest", "explain", "dropped", "models", "sample-web", "task")
+_ORDER = (
+    "run", "plan", "stages", "schema", "manifest", "explain", "dropped", "models", "train-tokenizer", "tokenize", "mix",
+    "trace", "export-tokens", "sample-web", "task",
+)  # fmt: skip
 
 
 class Commands(click.Group):

@@ -67,5 +67,5 @@ def _page(found: dict[str, Any]) -> str:
         lines.append(f"batches grow from {found['ramp']['start']:,} samples until step {found['ramp']['until_step']:,}")
     total = f"{found['steps']:,} steps, {found['samples']:,} samples, {found['tokens']:,} tokens"
     left = found["left_over_samples"]
-    lines.append(total + (f"; {left:,} samples at the end fill no step" if left else ""))
+    lines.append(total + (f"; {left:,} at the end fill no step" if left else ""))
     return "\n".join(lines)

@@ -22,7 +22,13 @@ SHOWN = 12
     show_default=True,
     help="SentencePiece BPE with byte fallback, or byte-level BPE of `tokenizers`.",
 )
-@click.option("--vocab-size", type=click.IntRange(300, 1_000_000), default=32_000, show_default=True)
+@click.option(
+    "--vocab-size",
+    type=click.IntRange(300, 1_000_000),
+    default=32_000,
+    show_default=True,
+    help="Tokens of all kinds, bytes and special ones too.",
+)
 @click.option("--sample-mb", type=click.FloatRange(0.001), default=100.0, show_default=True, help="Text to train on.")
 @click.option(
     "--character-coverage",
@@ -35,7 +41,6 @@ SHOWN = 12
 @click.option("--special", multiple=True, metavar="TOKEN", help="A special token; no text ever gives it.")
 @click.option("--reserved", type=click.IntRange(0, 100_000), default=0, metavar="N", help="N special tokens for later.")
 @click.option("--compare", multiple=True, metavar="PATH", help="A tokenizer to report on beside this one.")
-@click.option("--resume", is_flag=True, help="What is finished is always reused; this only says so.", hidden=True)
 @click.option("--json", "as_json", is_flag=True, help="Print the card and the report instead of tables.")
 def train_tokenizer(
     manifests: tuple[str, ...],
@@ -49,7 +54,6 @@ def train_tokenizer(
     special: tuple[str, ...],
     reserved: int,
     compare: tuple[str, ...],
-    resume: bool,
     as_json: bool,
 ) -> None:
     """Train a tokenizer on a sample of the finished runs in folders MANIFEST.
@@ -67,6 +71,7 @@ def train_tokenizer(
     """
     from dataprep.errors import UsageError
     from dataprep.store import Store
+    from dataprep.text.warmup import prepare
     from dataprep.tokenizers import making, sampling
     from dataprep.tokenizers.training import Settings
 
@@ -81,6 +86,7 @@ def train_tokenizer(
         reserved=reserved,
         sample_mb=sample_mb,
     )
+    prepare(lambda line: click.echo(line, err=True))
     origins = sampling.open_mix(mix) if mix else sampling.open_folders(manifests)
     made = making.make(settings, origins, output, compare, say=lambda line: click.echo(line, err=True))
     if as_json:

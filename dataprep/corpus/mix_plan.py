@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
+import resource
 from fractions import Fraction
 from math import ceil, floor, gcd, lcm
 from typing import Any, NamedTuple
 
 from dataprep.corpus.mix import Mix, Ramp, weights
+from dataprep.corpus.quotas import MAX_SOURCES
 from dataprep.corpus.stream import Stream
 from dataprep.corpus.tokens import TokenCorpus, open_tokens
 from dataprep.corpus.windows import Windows, concatenated, windows
 from dataprep.errors import InputError, UsageError
-
-MAX_SOURCES = 256
-"""A block of samples has room for the quotas of so many."""
 
 
 class PlannedSource(NamedTuple):
@@ -100,7 +99,9 @@ def open_sources(mix: Mix, *, planned: bool = False) -> dict[str, Opened]:
     With `planned` a source whose manifest does not exist counts as its `planned_tokens` say. Raises InputError for a
     corpus that is missing or not made with the same tokenizer as the others, UsageError for one that is too small.
     """
-    opened = {name: _open(mix, name, planned) for name in mix.sources}
+    # Half of the file descriptors that this process may have, two a shard, divided among the sources.
+    held = max(4, resource.getrlimit(resource.RLIMIT_NOFILE)[0] // 4 // len(mix.sources))
+    opened = {name: _open(mix, name, planned, held) for name in mix.sources}
     made = {name: source.corpus for name, source in opened.items() if source.corpus is not None}
     first = next(iter(made.items()), None)
     for name, corpus in made.items():
@@ -113,7 +114,7 @@ def open_sources(mix: Mix, *, planned: bool = False) -> dict[str, Opened]:
     return opened
 
 
-def _open(mix: Mix, name: str, planned: bool) -> Opened:
+def _open(mix: Mix, name: str, planned: bool, held: int) -> Opened:
     settings = mix.sources[name]
     try:
         corpus = open_tokens(settings.manifest)
@@ -122,7 +123,7 @@ def _open(mix: Mix, name: str, planned: bool) -> Opened:
             raise InputError(f"source {name}: {error}") from error
         tokens = min(settings.planned_tokens, settings.max_tokens or settings.planned_tokens)
         return Opened(None, None, None, concatenated(tokens, mix.sequence_length))
-    stream = Stream(corpus, "train", settings.max_tokens)
+    stream = Stream(corpus, "train", settings.max_tokens, min(held, 4096))
     found = windows(stream, mix.packing, mix.sequence_length)
     if not found.count:
         raise UsageError(f"source {name}: {corpus.root} holds {stream.tokens:,} training tokens: not one window")

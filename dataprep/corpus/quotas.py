@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Final
 
-BLOCK: Final = 65_536
-"""Samples of a block. The last one takes what is left, too, so that no block is smaller unless it is the only one."""
+BLOCK: Final = 4_096
+"""Samples of a block: between its borders shares wander by some dozens of samples. The last block takes what is left,
+too, so that no block is smaller unless it is the only one."""
+MAX_SOURCES: Final = 256
+"""For so many, a block has room for a sample of each: see `_large`."""
 
 
 def blocks(n: int) -> int:
@@ -22,16 +26,31 @@ def quotas(weights: tuple[int, ...], n: int) -> list[int]:
     """Samples of each source among the first `n`, where a block ends: they add up to `n`.
 
     Each source has its share rounded down, and what is left over goes to those whose fraction is largest. So a count is
-    less than one sample off its share, unless some weights are so small that a block may hold less than one sample for
-    each source: those are rounded down, and others may be as many samples over as there are such sources. That keeps
-    counts from falling while n grows, which plain largest remainders do not.
+    less than one sample off its share, unless some weights are so small that a block may hold no sample of them: those
+    are rounded down, and others may be over by as many samples as there are such sources. That keeps counts from
+    falling while n grows, which plain largest remainders do not.
     """
     total = sum(weights)
     counts = [n * weight // total for weight in weights]
     left = n - sum(counts)
     if left:
-        large = [i for i, weight in enumerate(weights) if weight * BLOCK >= len(weights) * total]
-        large.sort(key=lambda i: (-(n * weights[i] % total), i))
+        large = sorted(_large(weights), key=lambda i: (-(n * weights[i] % total), i))
         for k in range(left):
             counts[large[k % len(large)]] += 1
     return counts
+
+
+@lru_cache(maxsize=256)
+def _large(weights: tuple[int, ...]) -> list[int]:
+    """The largest weights, as many as may share what is left over.
+
+    Fewer samples than there are sources are left over. Shared by k sources they make at most ceil(sources / k) for
+    each, which must not be more than what a block adds to the k-th: then no count falls. Were that true of no k, the
+    shares would sum to less than (1 + H) x sources / BLOCK, H the harmonic number of sources: below 1 for up to 512.
+    """
+    order = sorted(range(len(weights)), key=lambda i: (-weights[i], i))
+    total = sum(weights)
+    for k in range(len(order), 0, -1):
+        if weights[order[k - 1]] * BLOCK >= -(-len(weights) // k) * total:
+            return order[:k]
+    raise AssertionError("more sources than a block has room for")

@@ -9,32 +9,27 @@ for step in range(reader.next_step, reader.steps):
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
+from functools import lru_cache
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from dataprep.corpus import mix_plan
 from dataprep.corpus.mix import Mix, load
 from dataprep.corpus.mix_plan import Opened
-from dataprep.corpus.sampler import Sampler
-from dataprep.corpus.shard import Int32s, Int64s
+from dataprep.corpus.rows import Batch, Rows
+from dataprep.corpus.sampler import Drawn, Sampler
+from dataprep.corpus.shard import Int64s
 from dataprep.corpus.state import State, begin, with_mix
 from dataprep.corpus.stream import Stream
 from dataprep.corpus.supply import refuse_shortage
 from dataprep.corpus.tokens import TokenCorpus, verify
-from dataprep.corpus.windows import Concatenated, Pieces, Windows
+from dataprep.corpus.windows import Concatenated, Windows
 from dataprep.errors import InputError, UsageError
 
-Batch = dict[str, npt.NDArray[Any]]
-"""`tokens` int32[rows, L + 1]; `lengths` int32[rows], tokens of each row that are not padding;
-`loss` bool[rows, L], true where token i + 1 of a row is to be predicted from those up to i, false for padding;
-`starts` int32[n] and `offsets` int64[rows + 1]: the places `starts[offsets[r]:offsets[r + 1]]` of row r are those at
-which a document, or a part of one that is not a continuation of what is before it, begins: attention is to end there
-and positions to count from 0 again; the first is always 0;
-`source` str[rows]; `sample` int64[rows], global numbers of the samples."""
+_TOGETHER = 1024
+"""Samples that are drawn together."""
 
 
 class Reader:
@@ -63,6 +58,7 @@ class Reader:
         self.pad: int = next(i for i in ids if i is not None)
         """The id that pads rows: the tokenizer's for padding, else for the end of a document, else 0."""
         self._names = np.array(self.sampler.names)
+        self._together = lru_cache(maxsize=8)(self._work_out)
 
     @property
     def next_step(self) -> int:
@@ -81,17 +77,30 @@ class Reader:
 
     def samples(self, samples: Int64s) -> Batch:
         """Samples by their global numbers, in the order given."""
-        drawn = self.sampler.at(samples)
-        rows = np.empty((len(samples), self.length + 1), np.int32)
-        lengths = np.zeros(len(samples), np.int32)
-        starts: list[Int32s] = [np.empty(0, np.int32)] * len(samples)
+        drawn = self._drawn(samples)
+        rows = Rows(len(samples), self.length)
         for source in np.unique(drawn.source).tolist():
             chosen = np.flatnonzero(drawn.source == source)
             pieces = self.windows[source].pieces(drawn.window[chosen])
-            whole = self.windows[source].whole
-            fill(self.streams[source], pieces, whole, chosen.tolist(), rows, lengths, starts)
-        batch = _finished(rows, lengths, starts, self.pad)
-        return batch | {"source": self._names[drawn.source], "sample": np.asarray(samples, np.int64)}
+            rows.fill(chosen.tolist(), self.streams[source], pieces, self.windows[source].whole)
+        names = self._names[drawn.source]
+        return rows.batch(self.pad) | {"source": names, "sample": np.asarray(samples, np.int64)}
+
+    def _drawn(self, samples: Int64s) -> Drawn:
+        """As the sampler has it; neighbours are worked out together, since a call costs as much as 100 of them."""
+        if not len(samples):
+            return self.sampler.at(samples)
+        first, last = int(samples.min()) // _TOGETHER, int(samples.max()) // _TOGETHER
+        if last - first > len(samples):
+            return self.sampler.at(samples)
+        parts = [self._together(n) for n in range(first, last + 1)]
+        at = samples - first * _TOGETHER
+        return Drawn(
+            *(np.concatenate(column)[at] if len(parts) > 1 else column[0][at] for column in zip(*parts, strict=True))
+        )
+
+    def _work_out(self, n: int) -> Drawn:
+        return self.sampler.at(np.arange(n * _TOGETHER, min((n + 1) * _TOGETHER, self.sampler.total)))
 
     def validation(self, source: str, rows: int) -> Iterator[Batch]:
         """The validation documents of a source, in order, `rows` rows at a time; never trained on.
@@ -103,12 +112,9 @@ class Reader:
         windows = Concatenated(stream, self.length)
         for low in range(0, windows.count, rows):
             numbers = np.arange(low, min(low + rows, windows.count))
-            tokens = np.empty((len(numbers), self.length + 1), np.int32)
-            lengths = np.zeros(len(numbers), np.int32)
-            starts: list[Int32s] = [np.empty(0, np.int32)] * len(numbers)
-            fill(stream, windows.pieces(numbers), False, range(len(numbers)), tokens, lengths, starts)
-            batch = _finished(tokens, lengths, starts, self.pad)
-            yield batch | {"source": np.full(len(numbers), source), "window": numbers}
+            part = Rows(len(numbers), self.length)
+            part.fill(range(len(numbers)), stream, windows.pieces(numbers), whole=False)
+            yield part.batch(self.pad) | {"source": np.full(len(numbers), source), "window": numbers}
 
 
 def open_reader(mix: str | Path, state: State | None = None, *, full: bool = False) -> Reader:
@@ -131,47 +137,3 @@ def open_reader(mix: str | Path, state: State | None = None, *, full: bool = Fal
     except (InputError, UsageError) as error:
         raise type(error)(f"{where}: {error}") from error
     return reader
-
-
-def fill(
-    stream: Stream,
-    pieces: Pieces,
-    whole: bool,
-    places: Iterable[int],
-    rows: Int32s,
-    lengths: Int32s,
-    starts: list[Int32s],
-) -> None:
-    """Copy pieces into the rows at `places`, note how full each is and where documents begin in it."""
-    for n, place in enumerate(places):
-        at = 0
-        row = rows[place]
-        begins = [0]
-        found: Int64s | None = None
-        for k in range(pieces.offsets[n], pieces.offsets[n + 1]):
-            start, size = pieces.starts[k], pieces.lengths[k]
-            stream.read(start, row[at : at + size])
-            if at:
-                begins.append(at)
-            if not whole:
-                found = stream.starts_within(start + 1, start + size) - start
-            at += size
-        lengths[place] = at
-        inner = np.array(begins, np.int32)
-        starts[place] = inner if found is None else np.concatenate([inner, found.astype(np.int32)])
-
-
-def _finished(rows: Int32s, lengths: Int32s, starts: list[Int32s], pad: int) -> Batch:
-    """A batch from its rows: padded, with its loss mask and its documents' beginnings."""
-    width = rows.shape[1]
-    for row in np.flatnonzero(lengths < width).tolist():
-        rows[row, lengths[row] :] = pad
-    offsets = np.concatenate([[0], np.cumsum([len(one) for one in starts])])
-    flat = np.concatenate([np.empty(0, np.int32), *starts])
-    again = np.flatnonzero(flat[1:] == flat[:-1]) + 1  # an empty document begins where the next one does
-    again = again[~np.isin(again, offsets)]
-    if len(again):
-        offsets -= np.searchsorted(again, offsets)
-        flat = np.delete(flat, again)
-    loss = np.arange(1, width) < lengths[:, None]
-    return {"tokens": rows, "lengths": lengths, "loss": loss, "starts": flat, "offsets": offsets}

@@ -1,6 +1,6 @@
 """Global sample number -> (source, epoch, window), and back: pure functions of the history of mixes, without tables.
 
-Samples come in blocks of 65,536. A block has an exact quota of each source and a keyed permutation of its slots; of one
+Samples come in blocks of 4,096. A block has an exact quota of each source and a keyed permutation of its slots; of one
 source the slots take the next windows in turn. So at any sample number what was drawn from a source is the beginning of
 its own sequence: epoch after epoch, each a keyed permutation of its windows. A mix that changes in the middle of a run
 changes which source is drawn next and nothing about what each source gives next.
@@ -23,6 +23,8 @@ from dataprep.corpus.steps import Steps
 from dataprep.errors import UsageError
 
 Sources = npt.NDArray[np.int16]
+_BLOCK_BITS = 48
+"""Blocks of a segment that can be told apart."""
 
 
 class Drawn(NamedTuple):
@@ -67,7 +69,7 @@ class Sampler:
         self.plan = state.plan
         self.names = tuple(source.name for source in self.plan.sources)
         self._windows = np.array([source.windows for source in self.plan.sources])
-        self._blocks = lru_cache(maxsize=4)(self._make_block)
+        self._blocks = lru_cache(maxsize=16)(self._make_block)
         self._permutations = lru_cache(maxsize=4096)(self._make_permutation)
         self.segments = list[Segment]()
         for n, entry in enumerate(state.history):
@@ -115,8 +117,8 @@ class Sampler:
         place = samples - self._firsts[segment]
         last = np.array([blocks(s.planned) - 1 for s in self.segments])
         block = np.minimum(place // BLOCK, last[segment])
-        for n, b in {*zip(segment.tolist(), block.tolist(), strict=True)}:
-            chosen = slice(None) if len(self.segments) == 1 == last[0] + 1 else (segment == n) & (block == b)
+        for chosen in _groups(segment << _BLOCK_BITS | block):
+            n, b = int(segment[chosen[0]]), int(block[chosen[0]])
             made = self._blocks(n, b)
             slot = place[chosen] - b * BLOCK
             source[chosen] = made.source[slot]
@@ -124,11 +126,9 @@ class Sampler:
         windows = self._windows[source]
         epoch, position = np.divmod(ordinal, windows)
         window = np.empty(len(samples), np.int64)
-        which = epoch * len(self.names) + source
-        for one in np.unique(which).tolist():
-            chosen = which == one
-            e, s = divmod(one, len(self.names))
-            window[chosen] = self._permutations(s, e)(position[chosen])
+        for chosen in _groups(np.asarray(epoch * len(self.names) + source, np.int64)):
+            one = chosen[0]
+            window[chosen] = self._permutations(int(source[one]), int(epoch[one]))(position[chosen])
         return Drawn(source, epoch, window)
 
     def consumed(self, sample: int) -> tuple[int, ...]:
@@ -198,3 +198,13 @@ class Sampler:
     def _make_permutation(self, source: int, epoch: int) -> Permutation:
         name = self.plan.sources[source].name
         return Permutation(int(self._windows[source]), key(self.plan.seed, "windows", name, epoch))
+
+
+def _groups(keys: Int64s) -> list[Int64s]:
+    """Places of equal keys, together."""
+    if not len(keys):
+        return []
+    if (keys == keys[0]).all():
+        return [np.arange(len(keys))]
+    order = np.argsort(keys, kind="stable")
+    return np.split(order, np.flatnonzero(np.diff(keys[order])) + 1)

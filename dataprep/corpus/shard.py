@@ -162,12 +162,12 @@ class Shard:
         """The document that holds a token: of several that begin there, the one that is not empty."""
         return bisect_right(self._pointers, token * self.dtype.itemsize) - 1
 
-    def starts_within(self, low: int, high: int) -> Int64s:
-        """int64[n]: where documents begin among tokens `low` to `high` - 1, in tokens. Two searches of the index."""
+    def starts_within(self, low: int, high: int) -> list[int]:
+        """Where documents begin among tokens `low` to `high` - 1, in tokens. Two searches of the index."""
         size = self.dtype.itemsize
         first = bisect_left(self._pointers, low * size)
         last = bisect_left(self._pointers, high * size, first)
-        return np.asarray(np.array(self._pointers[first:last], np.int64) // size)
+        return [byte // size for byte in self._pointers[first:last].tolist()]
 
 
 def _mapped(path: Path) -> npt.NDArray[np.uint8]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_right
+from functools import lru_cache
 from itertools import accumulate
 from typing import NamedTuple
 
@@ -27,11 +28,14 @@ class Stream:
     """The tokens of one split, in the order of shards and of documents in them.
 
     `max_tokens` leaves out documents at its end: what stays are the first ones that hold at most so many tokens.
-    Shards are opened when they are read.
+    Shards are opened when they are read; the `held` that were read last stay open, with two file descriptors each.
     """
 
-    def __init__(self, corpus: TokenCorpus, split: Split = "train", max_tokens: int | None = None) -> None:
+    def __init__(
+        self, corpus: TokenCorpus, split: Split = "train", max_tokens: int | None = None, held: int = 64
+    ) -> None:
         self.corpus = corpus
+        self.shard = lru_cache(maxsize=held)(self._open)
         self.shards = corpus.split(split)
         self._tokens = [0, *accumulate(shard.tokens for shard in self.shards)]
         self._documents = [0, *accumulate(shard.documents for shard in self.shards)]
@@ -45,31 +49,29 @@ class Stream:
             if not self.tokens:
                 raise UsageError(f"{corpus.root}: its first document alone has more than {max_tokens:,} tokens")
 
-    def shard(self, n: int) -> Shard:
+    def _open(self, n: int) -> Shard:
         return self.corpus.open(self.shards[n])
 
     def read(self, start: int, out: Tokens) -> None:
         """Copy the tokens from `start` on into `out`, as many as it has room for."""
         n = bisect_right(self._tokens, start) - 1
         at = start - self._tokens[n]
-        done = 0
-        while done < len(out):
-            tokens = self.shard(n).tokens
-            piece = tokens[at : at + len(out) - done]
-            out[done : done + len(piece)] = piece
-            done += len(piece)
+        while True:
+            piece = self.shard(n).tokens[at : at + len(out)]
+            if len(piece) == len(out):
+                out[:] = piece
+                return
+            out[: len(piece)] = piece
+            out = out[len(piece) :]
             n, at = n + 1, 0
 
-    def starts_within(self, low: int, high: int) -> Int64s:
-        """int64[n]: where documents begin among tokens `low` to `high` - 1; one twice if the first is empty."""
+    def starts_within(self, low: int, high: int) -> list[int]:
+        """Where documents begin among tokens `low` to `high` - 1; one twice if the first is empty."""
         n = bisect_right(self._tokens, low) - 1
         base = self._tokens[n]
-        found = self.shard(n).starts_within(low - base, high - base)
-        if base:
-            found += base
-        if high <= self._tokens[n + 1]:
-            return found
-        return np.concatenate([found, self.starts_within(self._tokens[n + 1], high)])
+        found = [base + start for start in self.shard(n).starts_within(low - base, high - base)]
+        end = self._tokens[n + 1]
+        return found if high <= end else found + self.starts_within(end, high)
 
     def document(self, number: int) -> tuple[int, int]:
         """(first token, tokens) of a document."""

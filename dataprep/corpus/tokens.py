@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import posixpath
-from functools import cached_property, lru_cache
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Final, Literal, NamedTuple
 
@@ -21,8 +21,6 @@ from dataprep.store import Published, Store
 KIND: Final = "tokens"
 Split = Literal["train", "validation"]
 _NEEDED: Final = ("tokenizer", "dtype", "documents", "tokens", "splits", "sources", "policy")
-_OPEN_SHARDS: Final = 256
-"""Shards of all corpora mapped at a time. Each holds two file descriptors, and 1,024 are usual."""
 
 
 class TokenShard(NamedTuple):
@@ -64,8 +62,14 @@ class TokenCorpus:
         return hashlib.sha256(json.dumps([self.tokenizer["sha256"], sums]).encode()).hexdigest()
 
     def open(self, shard: TokenShard) -> Shard:
-        """The shard, mapped. The last 256 that were opened stay open."""
-        return _opened(self.store, shard)
+        """The shard, mapped. Raises InputError if it does not hold as much as the manifest lists."""
+        opened = Shard(local(self.store, (shard.bin, shard.idx))[0])
+        if opened.documents != shard.documents or len(opened.tokens) != shard.tokens:
+            raise InputError(
+                f"{self.store.path(shard.bin.path)}: holds {opened.documents:,} documents and {len(opened.tokens):,} "
+                f"tokens, the manifest lists {shard.documents:,} and {shard.tokens:,}; restore it or make it again"
+            )
+        return opened
 
     def documents(self, shard: TokenShard, columns: list[str] | None = None) -> pa.Table:
         """What is known of each document of a shard: row i is document i."""
@@ -107,17 +111,6 @@ def _shard(entry: dict[str, Any]) -> TokenShard:
         published(entry["idx"]),
         published(entry["docs"]),
     )
-
-
-@lru_cache(maxsize=_OPEN_SHARDS)
-def _opened(store: Store, shard: TokenShard) -> Shard:
-    opened = Shard(local(store, (shard.bin, shard.idx))[0])
-    if opened.documents != shard.documents or len(opened.tokens) != shard.tokens:
-        raise InputError(
-            f"{store.path(shard.bin.path)}: holds {opened.documents:,} documents and {len(opened.tokens):,} tokens, "
-            f"the manifest lists {shard.documents:,} and {shard.tokens:,}; restore it or make it again"
-        )
-    return opened
 
 
 def open_tokens(folder: str) -> TokenCorpus:

@@ -21,19 +21,21 @@ from dataprep.text.blocks import load32, load64
 from dataprep.text.hashes import hash_bytes, tail64
 from dataprep.text.kernel import inlined, kernel
 from dataprep.text.spans import Bytes, Int, Int32s, Int64s, TextBuffers, UInt32s, UInt64s
-from dataprep.text.utf8 import code_point, width
+from dataprep.text.utf8 import code_point, count_chars, width
 
 MEETING_BITS = 20
 """Pairs of characters that meet within a piece are in 2^20 bits, by hash: a false hit only makes a segment longer."""
-SLOTS = 1 << 17
-"""Segments remembered, half of it at most: 4 MB."""
+SLOTS = 1 << 18
+"""Segments remembered, half of it at most: 8 MB."""
 ARENA_BYTES = 8 << 20
 """Their bytes and long lists of tokens."""
 _REMEMBERED = 96
 """Longest segment, in bytes, that is remembered."""
 _INLINE = 4
 """Tokens that a slot of the table holds itself."""
-_SHORT = 40
+AT_ONCE = 512
+"""Segments found before their tokens are looked up: two plain loops run faster than one that does both."""
+SHORT = 40
 """Symbols up to which a plain search for the best pair is faster than a heap."""
 _SPREAD = np.uint64(0x9E3779B97F4A7C15)
 _NO_RANK = np.int64(0x7FFFFFFF)
@@ -52,9 +54,7 @@ class Merges(NamedTuple):
     near: UInt64s
     """uint64[256]: the same of ASCII characters, exactly: bit b of the 128 at `2 * a`."""
     pairs: UInt64s
-    """uint64[2^n]: left << 32 | right of two tokens whose pieces make another; all ones where empty."""
-    merged: Int32s
-    """int32[2^n]: the token that they make."""
+    """uint64[2^n]: left << 42 | right << 20 | made, of two tokens whose pieces make another; all ones where empty."""
     rank: Int32s
     """int32[vocabulary]: how good a piece is, 0 best. Equal scores have equal ranks."""
 
@@ -71,22 +71,24 @@ class Memory(NamedTuple):
 
 
 def memory() -> Memory:
-    """An empty one: 12 MB, taken as it fills."""
+    """An empty one: 16 MB, taken as it fills."""
     return Memory(np.zeros(4 * SLOTS, np.uint64), np.zeros(ARENA_BYTES, np.uint8), np.zeros(2, np.int64))
 
 
 def merges(pieces: dict[str, int], scores: dict[int, float], byte: Int32s, vocabulary: int) -> Merges:
     """Lay out a vocabulary: pieces by token, their scores (best highest), and the token of each byte.
 
-    Every character of a piece must be a piece itself: raises ValueError if one is not.
+    Every character of a piece must be a piece itself: raises ValueError if one is not, or for 2^20 tokens or more.
     """
+    if vocabulary >= 1 << 20:
+        raise ValueError(f"a vocabulary of {vocabulary} tokens, more than 2^20")
     single = np.full(0x110000, -1, np.int32)
     for piece, token in pieces.items():
         if len(piece) == 1:
             single[ord(piece)] = token
     order = {score: n for n, score in enumerate(sorted({scores[token] for token in pieces.values()}, reverse=True))}
     rank = np.zeros(vocabulary, np.int32)
-    lefts, rights, made = [], [], []
+    made: list[tuple[int, int, int]] = []
     meets: set[tuple[int, int]] = set()
     for piece, token in pieces.items():
         rank[token] = order[scores[token]]
@@ -97,15 +99,17 @@ def merges(pieces: dict[str, int], scores: dict[int, float], byte: Int32s, vocab
         for cut in range(1, len(piece)):
             left, right = pieces.get(piece[:cut]), pieces.get(piece[cut:])
             if left is not None and right is not None:
-                lefts.append(left)
-                rights.append(right)
-                made.append(token)
+                made.append((left, right, token))
     meeting, near = np.zeros((1 << MEETING_BITS) // 64, np.uint64), np.zeros(256, np.uint64)
     _note_meetings(np.array(sorted(meets), np.int64).reshape(-1, 2), meeting, near)
-    room = 1 << max(4, (4 * len(made)).bit_length())
-    pairs, merged = np.full(room, ~np.uint64(0), np.uint64), np.full(room, -1, np.int32)
-    _note_pairs(np.array(lefts, np.int64), np.array(rights, np.int64), np.array(made, np.int32), pairs, merged)
-    return Merges(single, byte, meeting, near, pairs, merged, rank)
+    return Merges(single, byte, meeting, near, laid_out(made), rank)
+
+
+def laid_out(made: list[tuple[int, int, int]]) -> UInt64s:
+    """The table `Merges.pairs` of left, right and the token that they make."""
+    pairs = np.full(1 << max(4, (2 * len(made)).bit_length()), ~np.uint64(0), np.uint64)
+    _note_pairs(np.array(made, np.int64).reshape(-1, 3), pairs)
+    return pairs
 
 
 @inlined
@@ -132,31 +136,30 @@ def _note_meetings(meets: Int64s, meeting: UInt64s, near: UInt64s) -> None:
 
 
 @inlined
-def _pair_slot(key: np.uint64, pairs: UInt64s) -> np.uint64:
-    """Where a pair is, or would be put."""
+def _pair_slot(pair: np.uint64, pairs: UInt64s) -> np.uint64:
+    """Where a pair, `left << 22 | right`, is or would be put."""
     mask = np.uint64(pairs.size - 1)
-    h = key * _SPREAD
-    slot = (h ^ (h >> np.uint64(32))) & mask
-    while pairs[slot] != key and pairs[slot] != ~np.uint64(0):
+    h = pair * _SPREAD
+    slot = (h >> np.uint64(40)) & mask
+    while pairs[slot] >> np.uint64(20) != pair and pairs[slot] != ~np.uint64(0):
         slot = (slot + np.uint64(1)) & mask
     return slot
 
 
 @kernel
-def _note_pairs(left: Int64s, right: Int64s, made: Int32s, pairs: UInt64s, merged: Int32s) -> None:
-    for k in range(made.size):
-        key = np.uint64(left[k]) << np.uint64(32) | np.uint64(right[k])
-        slot = _pair_slot(key, pairs)
-        pairs[slot] = key
-        merged[slot] = made[k]
+def _note_pairs(made: Int64s, pairs: UInt64s) -> None:
+    for k in range(made.shape[0]):
+        pair = np.uint64(made[k, 0]) << np.uint64(22) | np.uint64(made[k, 1])
+        pairs[_pair_slot(pair, pairs)] = pair << np.uint64(20) | np.uint64(made[k, 2])
 
 
 @inlined
-def _join(left: Int, right: Int, pairs: UInt64s, merged: Int32s) -> Int:
+def _join(left: Int, right: Int, pairs: UInt64s) -> Int:
     """The token that two neighbours make, -1 if none."""
     if left < 0 or right < 0:
         return np.int64(-1)
-    return np.int64(merged[_pair_slot(np.uint64(left) << np.uint64(32) | np.uint64(right), pairs)])
+    held = pairs[_pair_slot(np.uint64(left) << np.uint64(22) | np.uint64(right), pairs)]
+    return np.int64(-1) if held == ~np.uint64(0) else np.int64(held & np.uint64(0xFFFFF))
 
 
 # ---------------------------------------------------------------- merging one segment
@@ -176,20 +179,20 @@ def _emit(data: Bytes, at: Int, token: Int, stop: Int, byte: Int32s, out: UInt32
 
 @kernel
 def _merge_short(
-    data: Bytes, begin: Int, end: Int, single: Int32s, byte: Int32s, pairs: UInt64s, merged: Int32s, rank: Int32s,
+    data: Bytes, begin: Int, end: Int, wide: bool, single: Int32s, byte: Int32s, pairs: UInt64s, rank: Int32s,
     tokens: Int64s, places: Int64s, made: Int64s, ranks: Int64s, out: UInt32s, n: Int,
 ) -> Int:  # fmt: skip
-    """Merge a segment of up to `_SHORT` characters into `out` at `n`; where the next goes."""
+    """Merge a segment of up to `SHORT` characters into `out` at `n`; where the next goes."""
     count = 0
     i = begin
     while i < end:
-        w = width(data, i, end)
-        tokens[count] = single[code_point(data, i, w)]
+        w = width(data, i, end) if wide else 1
+        tokens[count] = single[code_point(data, i, w) if wide else np.int64(data[i])]
         places[count] = i
         count += 1
         i += w
     for k in range(count - 1):
-        made[k] = _join(tokens[k], tokens[k + 1], pairs, merged)
+        made[k] = _join(tokens[k], tokens[k + 1], pairs)
         ranks[k] = rank[made[k]] if made[k] >= 0 else _NO_RANK
     while count > 1:
         best = 0
@@ -206,7 +209,7 @@ def _merge_short(
             made[k - 1] = made[k]
             ranks[k - 1] = ranks[k]
         for k in range(max(best - 1, 0), min(best + 1, count - 1)):
-            made[k] = _join(tokens[k], tokens[k + 1], pairs, merged)
+            made[k] = _join(tokens[k], tokens[k + 1], pairs)
             ranks[k] = rank[made[k]] if made[k] >= 0 else _NO_RANK
     for k in range(count):
         n = _emit(data, places[k], tokens[k], end, byte, out, n)
@@ -243,7 +246,7 @@ def _pop(heap: Int64s, size: Int) -> Int:
 
 @kernel
 def _merge_long(
-    data: Bytes, begin: Int, end: Int, count: Int, single: Int32s, byte: Int32s, pairs: UInt64s, merged: Int32s,
+    data: Bytes, begin: Int, end: Int, count: Int, wide: bool, single: Int32s, byte: Int32s, pairs: UInt64s,
     rank: Int32s, out: UInt32s, n: Int,
 ) -> Int:  # fmt: skip
     """The same for a segment of any length: O(characters log characters), 48 bytes a character."""
@@ -254,15 +257,15 @@ def _merge_long(
     size: Int = 0
     i = begin
     for k in range(count):
-        w = width(data, i, end)
-        tokens[k] = single[code_point(data, i, w)]
+        w = width(data, i, end) if wide else 1
+        tokens[k] = single[code_point(data, i, w) if wide else np.int64(data[i])]
         places[k] = i
         before[k] = k - 1
         after[k] = k + 1
         i += w
     made[count - 1] = -1
     for k in range(count - 1):
-        made[k] = _join(np.int64(tokens[k]), np.int64(tokens[k + 1]), pairs, merged)
+        made[k] = _join(np.int64(tokens[k]), np.int64(tokens[k + 1]), pairs)
         if made[k] >= 0:
             size = _push(heap, size, np.int64(rank[made[k]]) << 32 | k)
     while size > 0:
@@ -282,7 +285,7 @@ def _merge_long(
                 continue
             made[left] = -1
             if after[left] < count:
-                made[left] = _join(np.int64(tokens[left]), np.int64(tokens[after[left]]), pairs, merged)
+                made[left] = _join(np.int64(tokens[left]), np.int64(tokens[after[left]]), pairs)
                 if made[left] >= 0:
                     size = _push(heap, size, np.int64(rank[made[left]]) << 32 | left)
     at = np.int64(0)
@@ -290,6 +293,18 @@ def _merge_long(
         n = _emit(data, places[at], np.int64(tokens[at]), end, byte, out, n)
         at = np.int64(after[at])
     return n
+
+
+@kernel
+def _merge(
+    data: Bytes, begin: Int, end: Int, wide: bool, single: Int32s, byte: Int32s, pairs: UInt64s, rank: Int32s,
+    tokens: Int64s, places: Int64s, made: Int64s, ranks: Int64s, out: UInt32s, n: Int,
+) -> Int:  # fmt: skip
+    """Merge a segment into `out` at `n`; where the next goes."""
+    count = count_chars(data, begin, end) if wide else end - begin
+    if count <= SHORT:
+        return _merge_short(data, begin, end, wide, single, byte, pairs, rank, tokens, places, made, ranks, out, n)
+    return _merge_long(data, begin, end, count, wide, single, byte, pairs, rank, out, n)
 
 
 # ---------------------------------------------------------------- a batch
@@ -306,116 +321,157 @@ def _same(data: Bytes, begin: Int, size: Int, arena: Bytes, at: Int) -> bool:
     return bool(j == size or tail64(data, begin + j, size - j) == tail64(arena, at + j, size - j))
 
 
+@inlined
+def _slot_of(key: np.uint64, size: Int, slots: UInt64s) -> Int:
+    """Where a segment is looked for first."""
+    h = (key ^ np.uint64(size)) * _SPREAD
+    return np.int64((h ^ (h >> np.uint64(29))) & np.uint64(slots.size // 4 - 1)) * 4
+
+
+@kernel
+def resolve(
+    data: Bytes, begin: Int, ends: Int64s, segments: Int, wide: bool, single: Int32s, byte: Int32s, pairs: UInt64s,
+    rank: Int32s, slots: UInt64s, arena: Bytes, used: Int64s, tokens: Int64s, places: Int64s,
+    made: Int64s, ranks: Int64s, out: UInt32s, n: Int,
+) -> Int:  # fmt: skip
+    """Write the tokens of segments that follow one another into `out` at `n`; where the next goes.
+
+    Segment k is `data[ends[k - 1]:ends[k]]`, the first begins at `begin`. Symbols are characters if `wide`, else bytes,
+    all of which have a token. `tokens`, `places`, `made` and `ranks` are room for `SHORT` symbols.
+    """
+    last = ends[segments - 1]
+    for s in range(segments):
+        end = ends[s]
+        size = end - begin
+        if wide:
+            if size == width(data, begin, last):
+                n = _emit(data, begin, np.int64(single[code_point(data, begin, size)]), last, byte, out, n)
+                begin = end
+                continue
+        elif size == 1:
+            out[n] = single[data[begin]]
+            n += 1
+            begin = end
+            continue
+        if size > _REMEMBERED:
+            n = _merge(data, begin, end, wide, single, byte, pairs, rank, tokens, places, made, ranks, out, n)
+            begin = end
+            continue
+        # Up to 8 bytes are their own key; the hash of more only says where to look.
+        key = _as_number(data, begin, size) if size <= 8 else hash_bytes(data, begin, end)
+        slot = _slot_of(key, size, slots)
+        found = np.uint64(0)
+        while slots[slot + 1]:
+            about = slots[slot + 1]
+            alike = slots[slot] == key and np.int64(about & np.uint64(0xFF)) == size
+            if alike and (size <= 8 or _same(data, begin, size, arena, np.int64(about >> np.uint64(16)))):
+                found = about
+                break
+            slot = (slot + 4) & (slots.size - 1)
+        if found:
+            m = np.int64((found >> np.uint64(8)) & np.uint64(0xFF))
+            if m <= _INLINE:
+                x = slots[slot + 2]
+                y = slots[slot + 3]
+                # All four are written, as many as there are counted: room is one token a byte, and more.
+                out[n] = x & _LOW
+                out[n + 1] = x >> np.uint64(32)
+                out[n + 2] = y & _LOW
+                out[n + 3] = y >> np.uint64(32)
+            else:
+                at = np.int64(found >> np.uint64(16)) + (size if size > 8 else 0)
+                for k in range(m):
+                    out[n + k] = load32(arena, at + 4 * k)
+            n += m
+            begin = end
+            continue
+        at_first = n
+        n = _merge(data, begin, end, wide, single, byte, pairs, rank, tokens, places, made, ranks, out, n)
+        m = np.int64(n - at_first)
+        if used[0] > slots.size // 8 or used[1] + size + 4 * m + 8 > arena.size:
+            slots[:] = np.uint64(0)
+            used[:] = 0
+            slot = _slot_of(key, size, slots)
+        at = used[1]
+        if size > 8:
+            for j in range(size):
+                arena[used[1] + j] = data[begin + j]
+            used[1] += size
+        if m > _INLINE:
+            for k in range(m):
+                for j in range(4):
+                    arena[used[1] + j] = (out[at_first + k] >> np.uint32(8 * j)) & np.uint32(0xFF)
+                used[1] += 4
+        else:
+            x = np.uint64(0)
+            y = np.uint64(0)
+            for k in range(m):
+                if k < 2:
+                    x |= np.uint64(out[at_first + k]) << np.uint64(32 * k)
+                else:
+                    y |= np.uint64(out[at_first + k]) << np.uint64(32 * (k - 2))
+            slots[slot + 2] = x
+            slots[slot + 3] = y
+        slots[slot] = key
+        slots[slot + 1] = np.uint64(size) | np.uint64(m) << np.uint64(8) | np.uint64(at) << np.uint64(16)
+        used[0] += 1
+        begin = end
+    return n
+
+
+@inlined
+def _as_number(data: Bytes, begin: Int, size: Int) -> np.uint64:
+    """`data[begin : begin + size]`, 8 bytes at most, as one number."""
+    if begin + 8 <= data.size:
+        return load64(data, begin) & (~np.uint64(0) >> np.uint64(64 - 8 * size))
+    return tail64(data, begin, size)
+
+
 @kernel
 def _encode(
     offsets: Int64s, data: Bytes, single: Int32s, byte: Int32s, meeting: UInt64s, near: UInt64s, pairs: UInt64s,
-    merged: Int32s, rank: Int32s, slots: UInt64s, arena: Bytes, used: Int64s, out: UInt32s, first: Int64s,
+    rank: Int32s, slots: UInt64s, arena: Bytes, used: Int64s, out: UInt32s, first: Int64s,
 ) -> None:  # fmt: skip
-    tokens, places = np.empty(_SHORT, np.int64), np.empty(_SHORT, np.int64)
-    made, ranks = np.empty(_SHORT, np.int64), np.empty(_SHORT, np.int64)
-    mask = np.uint64(slots.size // 4 - 1)
+    tokens, places = np.empty(SHORT, np.int64), np.empty(SHORT, np.int64)
+    made, ranks = np.empty(SHORT, np.int64), np.empty(SHORT, np.int64)
+    ends = np.empty(AT_ONCE, np.int64)
     n: Int = np.int64(0)
     for d in range(offsets.size - 1):
         first[d] = n
         i: Int = offsets[d]
         stop = offsets[d + 1]
-        w: Int = 0
-        a: Int = np.int64(0)
-        if i < stop:
-            w = width(data, i, stop)
-            a = code_point(data, i, w)
+        if i == stop:
+            continue
+        begin: Int = i
+        segments = 0
+        w: Int = width(data, i, stop)
+        a: Int = code_point(data, i, w)
+        i += w
         while i < stop:
-            begin = i
-            alone = a
-            count = 0
-            while True:
-                i += w
-                count += 1
-                if i >= stop:
-                    break
-                b: Int = np.int64(data[i])
-                if a < 0x80 and b < 0x80:
-                    w = 1
-                    joined = bool((near[2 * a + (b >> 6)] >> np.uint64(b & 63)) & np.uint64(1))
-                else:
-                    w = width(data, i, stop)
-                    b = code_point(data, i, w)
-                    joined = _meets(meeting, a, b)
-                a = b
-                if not joined:
-                    break
-            if count == 1:
-                n = _emit(data, begin, np.int64(single[alone]), stop, byte, out, n)
-                continue
-            size = i - begin
-            if size > _REMEMBERED:
-                if count <= _SHORT:
-                    n = _merge_short(
-                        data, begin, i, single, byte, pairs, merged, rank, tokens, places, made, ranks, out, n
-                    )
-                else:
-                    n = _merge_long(data, begin, i, count, single, byte, pairs, merged, rank, out, n)
-                continue
-            h = hash_bytes(data, begin, i)
-            slot = np.int64(h & mask) * 4
-            found = np.uint64(0)
-            while slots[slot + 1]:
-                about = slots[slot + 1]
-                alike = slots[slot] == h and np.int64(about & np.uint64(0xFF)) == size
-                # Segments of one length up to 8 bytes with one hash are one.
-                if alike and (size <= 8 or _same(data, begin, size, arena, np.int64(about >> np.uint64(16)))):
-                    found = about
-                    break
-                slot = (slot + 4) & (slots.size - 1)
-            if found:
-                m = np.int64((found >> np.uint64(8)) & np.uint64(0xFF))
-                if m <= _INLINE:
-                    x = slots[slot + 2]
-                    y = slots[slot + 3]
-                    # All four are written, as many as there are counted: room is one token a byte, and more.
-                    out[n] = x & _LOW
-                    out[n + 1] = x >> np.uint64(32)
-                    out[n + 2] = y & _LOW
-                    out[n + 3] = y >> np.uint64(32)
-                else:
-                    at = np.int64(found >> np.uint64(16)) + (size if size > 8 else 0)
-                    for k in range(m):
-                        out[n + k] = load32(arena, at + 4 * k)
-                n += m
-                continue
-            at_first = n
-            if count <= _SHORT:
-                n = _merge_short(data, begin, i, single, byte, pairs, merged, rank, tokens, places, made, ranks, out, n)
+            b: Int = np.int64(data[i])
+            if a < 0x80 and b < 0x80:
+                w = 1
+                joined = bool((near[2 * a + (b >> 6)] >> np.uint64(b & 63)) & np.uint64(1))
             else:
-                n = _merge_long(data, begin, i, count, single, byte, pairs, merged, rank, out, n)
-            m = np.int64(n - at_first)
-            if used[0] > slots.size // 8 or used[1] + size + 4 * m + 8 > arena.size:
-                slots[:] = np.uint64(0)
-                used[:] = 0
-                slot = np.int64(h & mask) * 4
-            at = used[1]
-            if size > 8:
-                for j in range(size):
-                    arena[used[1] + j] = data[begin + j]
-                used[1] += size
-            if m > _INLINE:
-                for k in range(m):
-                    for j in range(4):
-                        arena[used[1] + j] = (out[at_first + k] >> np.uint32(8 * j)) & np.uint32(0xFF)
-                    used[1] += 4
-            else:
-                x = np.uint64(0)
-                y = np.uint64(0)
-                for k in range(m):
-                    if k < 2:
-                        x |= np.uint64(out[at_first + k]) << np.uint64(32 * k)
-                    else:
-                        y |= np.uint64(out[at_first + k]) << np.uint64(32 * (k - 2))
-                slots[slot + 2] = x
-                slots[slot + 3] = y
-            slots[slot] = h
-            slots[slot + 1] = np.uint64(size) | np.uint64(m) << np.uint64(8) | np.uint64(at) << np.uint64(16)
-            used[0] += 1
+                w = width(data, i, stop)
+                b = code_point(data, i, w)
+                joined = _meets(meeting, a, b)
+            ends[segments] = i
+            segments += not joined
+            a = b
+            i += w
+            if segments == AT_ONCE - 1:
+                n = resolve(
+                    data, begin, ends, segments, True, single, byte, pairs, rank, slots, arena, used, tokens, places,
+                    made, ranks, out, n,
+                )  # fmt: skip
+                begin = ends[segments - 1]
+                segments = 0
+        ends[segments] = stop
+        n = resolve(
+            data, begin, ends, segments + 1, True, single, byte, pairs, rank, slots, arena, used, tokens, places,
+            made, ranks, out, n,
+        )  # fmt: skip
     first[offsets.size - 1] = n
 
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -20,8 +20,9 @@ from typing import Any
 import numpy as np
 
 from dataprep.errors import InputError
+from dataprep.tokenizers import training
 from dataprep.tokenizers.fast import Gigatoken, from_json
-from dataprep.tokenizers.library import Ids, Recipe
+from dataprep.tokenizers.library import Fast, Ids, Recipe
 
 USUAL = {
     "bos": ("<s>", "<bos>", "<|begin_of_text|>", "<|startoftext|>", "[CLS]"),
@@ -30,6 +31,10 @@ USUAL = {
     "pad": ("<pad>", "[PAD]", "<|pad|>", "<|padding|>"),
 }
 """Literals by role, looked up in this order where nothing beside the file says better."""
+
+
+PATTERNS = {training.pattern(split_digits=True): 1, training.pattern(split_digits=False): 3}
+"""How words are split, for which there is a kernel: by the digits that make one at most."""
 
 
 class HuggingFace:
@@ -88,7 +93,57 @@ class HuggingFace:
             return Recipe(None, f"it is a {model.get('type', 'strange')} model, not BPE")
         kept = [token for token in self._held.get("added_tokens") or () if not token.get("special")]
         held = {**self._held, "added_tokens": kept, "post_processor": None, "truncation": None, "padding": None}
-        return Recipe(partial(Gigatoken, from_json(json.dumps(held, ensure_ascii=False))), "", self._found)
+        digits = _digits(self._held)
+        make = partial(Gigatoken, from_json(json.dumps(held, ensure_ascii=False)))
+        if digits is None:
+            return Recipe(make, "", self._found)
+        return Recipe(partial(self._kernel, digits, make), "", self._found)
+
+    def _kernel(self, digits: int, other: Callable[[], Fast]) -> Fast:
+        from dataprep.text.byte_pieces import merges
+        from dataprep.tokenizers.fast import BytePieces
+
+        model = self._held["model"]
+        special = set(self.special.values())
+        tokens = {_bytes(piece): i for piece, i in model["vocab"].items() if i not in special}
+        pairs = [pair if isinstance(pair, list) else pair.split(" ") for pair in model["merges"]]
+        try:
+            table = merges(tokens, [(_bytes(left), _bytes(right)) for left, right in pairs], self.vocab_size)
+        except (ValueError, KeyError):
+            return other()
+        try:
+            return BytePieces(table, digits, other())
+        except ImportError:
+            return BytePieces(table, digits, None)
+
+
+def _digits(held: dict[str, Any]) -> int | None:
+    """Digits that make a word at most, in a byte-level BPE whose words are those of the kernel; None for another."""
+    model = held.get("model") or {}
+    unusual = ("dropout", "continuing_subword_prefix", "end_of_word_suffix", "ignore_merges", "byte_fallback")
+    if held.get("normalizer") is not None or any(model.get(key) for key in unusual):
+        return None
+    parts = (held.get("pre_tokenizer") or {}).get("pretokenizers") or []
+    if [part.get("type") for part in parts] != ["Split", "ByteLevel"]:
+        return None
+    split, byte_level = parts
+    if split.get("behavior") != "Isolated" or split.get("invert"):
+        return None
+    if byte_level.get("add_prefix_space") or byte_level.get("use_regex"):
+        return None
+    return PATTERNS.get(str((split.get("pattern") or {}).get("Regex")))
+
+
+BYTE_OF = {
+    **{chr(byte): byte for byte in (*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x100))},
+    **{chr(0x100 + n): byte for n, byte in enumerate((*range(0x21), *range(0x7F, 0xA1), 0xAD))},
+}
+"""Byte-level BPE writes each byte as a character: visible Latin-1 as it is, others from U+0100 on."""
+
+
+def _bytes(piece: str) -> bytes:
+    """The bytes of a token of byte-level BPE. Raises KeyError if it is none."""
+    return bytes(BYTE_OF[character] for character in piece)
 
 
 def _named(path: Path) -> tuple[dict[str, str], tuple[Path, ...]]:

@@ -26,7 +26,11 @@ class Encoded(NamedTuple):
 class Fast(Protocol):
     """A fast backend: gives a library's ids, without Python per document."""
 
-    def encode(self, text: TextBuffers) -> Encoded: ...
+    def encode(self, text: TextBuffers) -> tuple[Encoded, Int64s]:
+        """The tokens, and the numbers of the documents, ascending, of which it is not sure: they go to the library."""
+
+    def each(self) -> Sequence[Fast]:
+        """What it chooses between, itself if there is no choice. All of them must be exact."""
 
 
 class Recipe(NamedTuple):
@@ -64,6 +68,10 @@ class Library(Protocol):
         """The byte that a token of byte fallback stands for, else None."""
 
     def recipe(self) -> Recipe: ...
+
+
+NONE: Int64s = np.zeros(0, np.int64)
+"""No documents."""
 
 
 def gathered(parts: Sequence[Ids]) -> Encoded:

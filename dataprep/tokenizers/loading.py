@@ -103,14 +103,16 @@ def _fast(library: Library, recipe: Recipe) -> tuple[Fast | None, str]:
         return None, recipe.why_not
     try:
         fast = recipe.make()
-        odd = first_difference(fast, library, list(library.special), recipe.literals)
+        differences = [first_difference(one, library, list(library.special), recipe.literals) for one in fast.each()]
     except ImportError:
         return None, "gigatoken is not installed"
     except BaseException as error:  # a panic in Rust is no Exception
         if isinstance(error, KeyboardInterrupt | SystemExit):
             raise
         return None, f"the fast backend can't use it: {' '.join(str(error).split())}"
-    if odd is not None:
+    for odd in differences:
+        if odd is None:
+            continue
         shown = odd if len(odd) <= _SHOWN else f"{odd[:_SHOWN]}…"
         return None, f"the fast backend gives other ids for {shown!r}"
     return fast, ""

@@ -1,13 +1,13 @@
 """A sample of finished corpora: which documents depends on the documents alone, not on shard cuts or on workers.
 
-Every document has a number, a keyed hash of its source's name, its id and its text. A source's smallest numbers are
-held out, to measure on; the next ones, until its quota of bytes is met, are the sample, in the order of the numbers.
-So one reading is enough, and no more is held in memory than the sample and what may still get into it.
+Every document has a number, a keyed hash of its text; the key is its source's name. A source's smallest numbers are
+held out, to measure on; the next ones, until its quota of bytes is met, are the sample, in the order of the numbers. So
+one reading is enough, no more is held in memory than the sample and what may still get into it, and copies of a
+document are held out together.
 """
 
 from __future__ import annotations
 
-import posixpath
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
@@ -72,9 +72,8 @@ def open_folders(folders: Sequence[str]) -> list[Origin]:
 
 
 def open_mix(path: str) -> list[Origin]:
-    """The sources of a mix with their weights in its first stage, or their epochs.
-
-    A source that names a token corpus stands for the documents it was made from. Raises InputError, UsageError.
+    """The sources of a mix with their weights in its first stage, or their epochs. Its manifests are those of finished
+    runs, not yet of token corpora. Raises UsageError.
     """
     from dataprep.corpus import mix
 
@@ -84,22 +83,10 @@ def open_mix(path: str) -> list[Origin]:
     for name, source in held.sources.items():
         if weights.get(name, source.epochs):
             weight = float(weights[name]) if weights else None
-            used.append(Origin(name, _origin_of(source.manifest), weight, float(source.epochs or 1)))
+            used.append(Origin(name, source.manifest, weight, float(source.epochs or 1)))
     if not used:
         raise UsageError(f"{path}: no source has a weight")
     return used
-
-
-def _origin_of(folder: str) -> str:
-    """The documents that a token corpus was made from; a run's own folder is what it is."""
-    value = manifest.read(folder)
-    if value["kind"] != "tokens":
-        return folder
-    for parent in value["parents"]:
-        if isinstance(parent, dict) and parent.get("path"):
-            path = str(parent["path"])
-            return path if "://" in path else posixpath.normpath(posixpath.join(folder, path))
-    raise InputError(f"{folder}: holds tokens and does not say of which documents; name the folder of a `dataprep run`")
 
 
 def _documents(folder: str) -> dict[str, Any]:
@@ -170,7 +157,7 @@ def shares(weights: Sequence[float], known: dict[int, int], size: int) -> list[i
 def _texts(origin: Origin) -> Iterator[tuple[pa.RecordBatch, pa.LargeStringArray, np.ndarray[Any, np.dtype[np.int64]]]]:
     """Batches with their text and the bytes of each document. Raises InputError for a shard that can't be read."""
     store = Store(origin.folder)
-    wanted = [schema.ID, schema.TEXT, schema.LANGUAGE]
+    wanted = [schema.TEXT, schema.LANGUAGE]
     for shard in _documents(origin.folder)["shards"]:
         try:
             with store.fetched(shard["path"]) as path, pq.ParquetFile(path) as file:
@@ -194,7 +181,7 @@ def _take(origin: Origin, quota: int) -> Sampled:
     held_bytes = all_documents = all_bytes = 0
     limit: int | None = None
     for batch, text, sizes in _texts(origin):
-        keys = _keys(origin.name, batch, text)
+        keys = _keys(origin.name, text)
         all_documents += batch.num_rows
         all_bytes += int(sizes.sum())
         languages = batch.column(schema.LANGUAGE) if schema.LANGUAGE in batch.schema.names else None
@@ -209,13 +196,12 @@ def _take(origin: Origin, quota: int) -> Sampled:
     return _split(origin, held, quota, all_documents, all_bytes)
 
 
-def _keys(name: str, batch: pa.RecordBatch, text: pa.LargeStringArray) -> np.ndarray[Any, np.dtype[np.uint64]]:
+def _keys(name: str, text: pa.LargeStringArray) -> np.ndarray[Any, np.dtype[np.uint64]]:
     """uint64[rows]: the number of each document."""
     from dataprep.text.hashes import xxh64
 
-    ids = batch.column(schema.ID).cast(pa.large_string())
     seed = int(xxh64(text_buffers(pa.array([f"tokenizer sample of {name}"], pa.large_string())))[0])
-    return xxh64(text_buffers(ids), seed) ^ xxh64(text_buffers(text), seed ^ 1)
+    return xxh64(text_buffers(text), seed)
 
 
 def _smallest(held: list[tuple[int, Document]], room: int) -> tuple[list[tuple[int, Document]], int]:
@@ -234,8 +220,11 @@ def _split(origin: Origin, held: list[tuple[int, Document]], quota: int, all_doc
     out: list[Document] = []
     taken: list[Document] = []
     out_bytes = taken_bytes = 0
-    for _, document in held:
-        if not taken and len(held) > 1 and (not out or out_bytes + len(document.text) <= most):
+    several = bool(held) and held[0][0] != held[-1][0]
+    last = -1
+    for key, document in held:
+        if several and not taken and (not out or key == last or out_bytes + len(document.text) <= most):
+            last = key
             out.append(document)
             out_bytes += len(document.text)
         elif taken_bytes < quota:

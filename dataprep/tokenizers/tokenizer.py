@@ -63,8 +63,8 @@ class Tokenizer:
         """
         if self._fast is None:
             return gathered(self._library.encode(documents(text)))
-        encoded = self._fast.encode(text)
-        odd = self._left_to_the_library(text)
+        encoded, unsure = self._fast.encode(text)
+        odd = np.union1d(unsure, self._left_to_the_library(text))
         if not len(odd):
             return encoded
         again = self._library.encode([document(text, i) for i in odd.tolist()])

@@ -24,15 +24,14 @@ VERSION = 1
 """Of what is trained from equal settings and equal text; part of fingerprints."""
 LINE_BYTES = 16 << 10
 """Longer lines are cut for the trainer: its positions in a piece of text are 16 bits."""
-SPLIT = {
-    True: r"\p{N}",
-    False: r"\p{N}{1,3}",
-}
-PATTERN = (
+_PATTERN = (
     r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|DIGITS| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
 )
-"""How byte-level BPE splits text: the pattern of cl100k_base, or with single digits that of Qwen2. Both are patterns
-that the fast backend knows."""
+
+
+def pattern(*, split_digits: bool) -> str:
+    """How byte-level BPE splits text into words: as GPT-4 does, or with single digits as Qwen2 does."""
+    return _PATTERN.replace("DIGITS", r"\p{N}" if split_digits else r"\p{N}{1,3}")
 
 
 class Settings(BaseModel):
@@ -197,10 +196,8 @@ def _byte_bpe(settings: Settings, texts: Iterable[bytes]) -> bytes:
     from tokenizers.trainers import BpeTrainer
 
     tokenizer = Tokenizer(BPE())
-    pattern = Regex(PATTERN.replace("DIGITS", SPLIT[settings.split_digits]))
-    tokenizer.pre_tokenizer = Sequence(
-        [Split(pattern, "isolated"), ByteLevel(add_prefix_space=False, trim_offsets=False, use_regex=False)]
-    )
+    words = Split(Regex(pattern(split_digits=settings.split_digits)), "isolated")
+    tokenizer.pre_tokenizer = Sequence([words, ByteLevel(add_prefix_space=False, trim_offsets=False, use_regex=False)])
     tokenizer.decoder = Decoder()
     trainer = BpeTrainer(
         vocab_size=settings.vocab_size,

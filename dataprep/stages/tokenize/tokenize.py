@@ -167,7 +167,7 @@ class Tokenize(Build):
             if not np.array_equal(mine, ids[offsets[n] : offsets[n + 1]]):
                 raise RunError(
                     f"tokenize: document '{docs[schema.ID][row].as_py()}': the fast backend gives other ids than "
-                    f"the library of {tokenizer.file.name}; uninstall gigatoken and type the same command again"
+                    f"the library of {tokenizer.file.name}; report it, with this document's text and the tokenizer"
                 )
 
     def _sequences(self, tokenizer: Tokenizer, encoded: Encoded) -> pa.LargeBinaryArray:
