@@ -10,7 +10,13 @@ import click
 
 @click.command()
 @click.argument("folder", metavar="OUT")
-@click.option("--tokenizer", required=True, metavar="PATH", help="Tokenizer file, or the folder train-tokenizer wrote.")
+@click.option(
+    "--tokenizer",
+    default="out/tokenizer",
+    show_default=True,
+    metavar="PATH",
+    help="Tokenizer file, or the folder train-tokenizer wrote.",
+)
 @click.option("--output", metavar="FOLDER", help="Write here; default: OUT-tokens.")
 @click.option("--workers", type=click.IntRange(1), default=None, help="Processes; default: one per core.")
 @click.option("--limit", type=click.IntRange(1), help="Take only the first N documents.")
@@ -37,7 +43,7 @@ def tokenize(
 
     \b
     Examples:
-      dataprep tokenize out/web --tokenizer out/tokenizer
+      dataprep tokenize out/web
       dataprep tokenize out/web --tokenizer llama.model --set tokenize.prepend_bos=true --output out/web-llama
     """
     from dataprep import lookup, parents, pipeline
