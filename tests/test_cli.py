@@ -165,8 +165,8 @@ PRINTS = [
     ("tokenize out/towns --tokenizer tiny.model --output tokens", ["20 documents, ", " in 1 shard, ", "512 ids"]),
     ("tokenize out/towns --tokenizer tiny.model --output tokens --json", [' "kind": "tokens",', ' "dtype": "uint16",']),
     ("tokenize out/towns --tokenizer tiny.model --output tokens --dry-run", ["  pass 1     tokenize", "cached"]),
-    ("train-tokenizer out/towns --vocab-size 300 --output t", ["t/tokenizer.model: ", "sample of", "round trip: 0 of "]),
-    ("train-tokenizer out/towns --vocab-size 300 --output t --json", [' "tokenizer": {', ' "file": "tokenizer.model",']),
+    ("train-tokenizer out/towns --vocab-size 300 --output t", ["t/tokenizer.model: ", "sample of", "round trip: 0 "]),
+    ("train-tokenizer out/towns --vocab-size 300 --output t --json", [" \"tokenizer\": {", "tokenizer.model"]),
     ("models list", ["lid.176"]),
     ("--version", ["dataprep, version "]),
 ]  # fmt: skip

@@ -161,7 +161,7 @@ def build(changes: list[tuple[int, list[int], int]], total: int = 1200) -> State
     return state
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=30)
 @given(histories)
 def test_changing_the_mix_keeps_what_was_seen_and_loses_nothing(changes: list[tuple[int, list[int], int]]) -> None:
     state = build(changes)

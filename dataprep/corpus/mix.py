@@ -6,7 +6,7 @@ import posixpath
 import re
 from fractions import Fraction
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
@@ -211,8 +211,3 @@ def weights(mix: Mix, stage: StageSettings) -> dict[str, Fraction]:
     if stage.weights is not None:
         return {name: stage.weights.get(name, Fraction(0)) for name in mix.sources}
     return {name: source.weight or Fraction(0) for name, source in mix.sources.items()}
-
-
-def settings_of(mix: Mix) -> dict[str, Any]:
-    """What was asked, for JSON."""
-    return mix.model_dump(mode="json")
