@@ -320,7 +320,7 @@ def test_a_pattern_of_ones_own(made: dict[str, Tokenizer], tmp_path: Path) -> No
 
 BAD: dict[str, tuple[dict[str, bytes | str], str, str]] = {
     "missing": ({}, "no.model", "no.model: no such file"),
-    "a name": ({}, "cl100k_base", "train-tokenizer` makes one; a tokenizer known by its name would need the network"),
+    "a name": ({}, "cl100k_base", "train-tokenizer` makes one; a tokenizer known by name would need the network"),
     "empty folder": (
         {"sub/x.txt": ""},
         "sub",

@@ -49,8 +49,8 @@ def _file(path: Path) -> Path:
         return path
     if not path.suffix:
         raise InputError(
-            f"{path}: no such file or folder; `dataprep train-tokenizer` makes one; a tokenizer known by its name would "
-            "need the network: download its .model, tokenizer.json or .tiktoken and give that file"
+            f"{path}: no such file or folder; `dataprep train-tokenizer` makes one; a tokenizer known by name "
+            "would need the network: download its .model, tokenizer.json or .tiktoken and give that file"
         )
     raise InputError(f"{path}: no such file")
 
