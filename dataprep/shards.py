@@ -76,6 +76,8 @@ class ParquetShard:
 
     def __init__(self, path: Path, columns: pa.Schema, compression: str = "zstd") -> None:
         dictionary = [name for name in columns.names if name in DICTIONARY]
+        # Bytes that a stage has packed itself give little for the time.
+        compression = {f.name: "none" if pa.types.is_large_binary(f.type) else "zstd" for f in columns}
         self.schema = columns
         self.rows = 0
         self._writer = pq.ParquetWriter(path, columns, compression=compression, use_dictionary=dictionary)
