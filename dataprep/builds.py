@@ -50,11 +50,9 @@ def combine(plan: Plan, store: Store, task: dict[str, Any]) -> str:
     for relative in task["inputs"]:
         with store.fetched(relative) as path, pq.ParquetFile(path) as file:
             tables.append(file.read_row_group(task["partition"], use_threads=False))
-    partition = pa.concat_tables(tables)
     if stage.writes:
-        del tables
-        return _write(stage, store, task, partition)
-    result = stage.combine(partition.combine_chunks())
+        return _write(stage, store, task, tables)
+    result = stage.combine(pa.concat_tables(tables).combine_chunks())
     with store.publishing(task["output"]) as path:
         shard = ParquetShard(path, stage.combined())
         for batch in result.to_batches():
@@ -66,12 +64,12 @@ def combine(plan: Plan, store: Store, task: dict[str, Any]) -> str:
     return str(task["name"])
 
 
-def _write(stage: Build, store: Store, task: dict[str, Any], partition: pa.Table) -> str:
-    rows, number = partition.num_rows, task["partition"]
+def _write(stage: Build, store: Store, task: dict[str, Any], tables: list[pa.Table]) -> str:
+    rows, number = sum(table.num_rows for table in tables), task["partition"]
+    partition = [pa.concat_tables(tables)]
+    tables.clear()  # nobody but the stage holds the rows: it lets go of them when it has what it needs
     with store.scratch() as out:
-        held = [partition]
-        del partition
-        facts = _as_json(stage.write(held.pop(), number, out))
+        facts = _as_json(stage.write(partition.pop(), number, out))
         files = _publish_all(store, out, task["output"])
     prefix = f"{task['output']}/{number:05d}."
     assert all(name.startswith(prefix) for name, _, _ in files), f"files of partition {number} must be {prefix}*"

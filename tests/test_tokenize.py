@@ -36,6 +36,7 @@ from token_corpora import (
     Sequence,
     odd_corpus,
     origin,
+    other_tokenizer,
     sentencepiece_model,
     sequences,
     token_manifest,
@@ -120,7 +121,7 @@ def test_the_manifest_adds_up(tmp_path: Path, corpus: list[dict[str, Any]], mode
     tokenizer = load(model)
     assert made["tokenizer"] == {
         "kind": "sentencepiece",
-        "file": f"artefacts/{next(out.glob('artefacts/*')).name}/tokenizer.model",
+        "file": f"artefacts/{next(out.glob('artefacts/*')).name}/tokenizer/tiny.model",
         "sha256": tokenizer.sha256,
         "vocab_size": 512,
         "bos": BOS,
@@ -311,7 +312,12 @@ def test_damage_is_repaired(tmp_path: Path, corpus: list[dict[str, Any]], model:
     whole, out = tmp_path / "whole", tmp_path / "out"
     run_here(make_plan(pipeline, output=str(whole)), keep=True)
     want = tree(whole)
-    files = [*whole.glob("artefacts/*/*"), *whole.glob(".dataprep/*/*"), whole / "manifest.json"]
+    files = [
+        *whole.glob("artefacts/*/*.*"),
+        *whole.glob("artefacts/*/tokenizer/*"),
+        *whole.glob(".dataprep/*/*"),
+        whole / "manifest.json",
+    ]
     for victim in (path.relative_to(whole) for path in files if "steps" not in path.parts):
         for how in ("gone", "altered"):
             shutil.rmtree(out, ignore_errors=True)
@@ -366,6 +372,21 @@ def test_a_token_that_the_tokenizer_lacks(tmp_path: Path, corpus: list[dict[str,
     assert "prepend_bos" in message
     out = made_of(tokens_pipeline(tmp_path, bare, append_eos=False))
     assert len(sequences(out)) == sum(bool(row["text"]) for row in corpus)
+
+
+@pytest.mark.parametrize("kind", ["hf", "tiktoken"])
+def test_other_libraries(tmp_path: Path, corpus: list[dict[str, Any]], kind: str) -> None:
+    tokenizer = other_tokenizer(tmp_path / "mine", kind)
+    out = made_of(tokens_pipeline(tmp_path, tokenizer, append_eos=True))
+    made = manifest(out)
+    assert made["tokenizer"]["kind"] == kind
+    copy = load(open_tokens(str(out)).tokenizer_file())
+    assert copy.sha256 == made["tokenizer"]["sha256"]
+    for s in sequences(out):
+        text = origin(s, made, tmp_path / "in")["text"]
+        assert s.ids == [*load(tokenizer).reference.encode_one(text), copy.eos]
+        assert copy.decode(s.ids[:-1]) == text
+    assert manifests.verify(str(out)) == []
 
 
 @pytest.mark.parametrize("damage", ["gone", "shorter", "text"])
@@ -513,7 +534,7 @@ def test_one_kind_does_not_replace_another(documents: Path, tmp_path: Path, mode
 def test_damage_of_any_file_is_found(documents: Path, tmp_path: Path, model: Path) -> None:
     dataprep("tokenize", documents, "--tokenizer", model, "--set", "tokenize.validation_ratio=0.1")
     out = tmp_path / "out-tokens"
-    for path in sorted(out.glob("artefacts/*/*")):
+    for path in sorted(path for path in out.glob("artefacts/**/*") if path.is_file()):
         held = path.read_bytes()
         alter(path, "altered")
         (problem,) = manifests.verify(str(out))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import base64
 import json
 import struct
 import tempfile
@@ -14,6 +15,11 @@ from typing import Any, NamedTuple
 import numpy as np
 import pyarrow.parquet as pq
 import sentencepiece
+import tokenizers
+import tokenizers.decoders
+import tokenizers.models
+import tokenizers.pre_tokenizers
+import tokenizers.trainers
 import yaml
 from runs import WORDS, write_jsonl
 
@@ -49,6 +55,26 @@ def sentencepiece_model(path: Path, **options: Any) -> Path:
             sentence_iterator=iter(sentences), model_writer=out, **(settings | options)
         )
     return path
+
+
+def other_tokenizer(folder: Path, kind: str) -> Path:
+    """A byte-level BPE as `tokenizer.json`, or the bytes alone as ranks of tiktoken."""
+    folder.mkdir()
+    if kind == "tiktoken":
+        ranks = "".join(f"{base64.b64encode(bytes([n])).decode()} {n}\n" for n in range(256))
+        (folder / "bytes.tiktoken").write_text(ranks)
+        (folder / "bytes.yaml").write_text("pattern: '(?s:.+)'\nspecial: {'<|endoftext|>': 256}\neos: '<|endoftext|>'\n")
+        return folder / "bytes.tiktoken"
+    made = tokenizers.Tokenizer(tokenizers.models.BPE())
+    made.pre_tokenizer = tokenizers.pre_tokenizers.ByteLevel(add_prefix_space=False)
+    made.decoder = tokenizers.decoders.ByteLevel()
+    alphabet = tokenizers.pre_tokenizers.ByteLevel.alphabet()
+    trainer = tokenizers.trainers.BpeTrainer(
+        vocab_size=400, special_tokens=["<|endoftext|>"], initial_alphabet=alphabet, show_progress=False
+    )
+    made.train_from_iterator([PROSE] * 20, trainer)
+    made.save(str(folder / "tokenizer.json"))
+    return folder
 
 
 @cache
