@@ -167,8 +167,14 @@ def test_what_killed_attempts_left_goes_and_nothing_else(tmp_path: Path) -> None
     mine = [tmp_path / name for name in ("notes.tmp", ".0.parquet.tmp", "documents/x.0123456789ab.tmp")]
     for path in (left, *mine):
         path.touch()
+    with Store(str(tmp_path)).scratch() as scratch:
+        (scratch / "half.bin").touch()
+    assert not scratch.exists()
+    scratch.mkdir()
+    (scratch / "half.bin").touch()
     Store(str(tmp_path)).remove_temporaries()
     assert not left.exists()
+    assert not scratch.exists()
     assert all(path.exists() for path in mine)
 
 

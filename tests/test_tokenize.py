@@ -29,7 +29,7 @@ from runs import (
     write_jsonl,
     write_pipeline,
 )
-from test_bad_input import small_disk  # noqa: F401
+from test_bad_input import small_disk, warc_record  # noqa: F401
 from test_resume import alter
 from token_corpora import (
     PROSE,
@@ -372,6 +372,30 @@ def test_a_token_that_the_tokenizer_lacks(tmp_path: Path, corpus: list[dict[str,
     assert "prepend_bos" in message
     out = made_of(tokens_pipeline(tmp_path, bare, append_eos=False))
     assert len(sequences(out)) == sum(bool(row["text"]) for row in corpus)
+
+
+def test_the_last_stage_of_a_pipeline_from_web_pages(tmp_path: Path, model: Path) -> None:
+    """The sidecar names the record, the corpus has the text, and the run explains each document as ever."""
+    records = [warc_record(n % 9) for n in range(12)]
+    (tmp_path / "pages.warc.gz").write_bytes(b"".join(records))
+    stages = ("extract_html", {"gopher_quality": {"min_words": 5, "min_stop_words": 1}}, "exact_dedup")
+    pipeline = tokens_pipeline(tmp_path, model, stages, source={"warc": str(tmp_path / "pages.warc.gz")})
+    done = dataprep("run", pipeline)
+    assert "tokenize\n  tokenizer: tiny.model, 512 ids\n  documents: 9\n" in done.stdout
+    out = tmp_path / "out"
+    made, _ = token_manifest(out)
+    assert made["parents"] == [{"name": "test", "fingerprint": manifest(out)["fingerprint"]}]
+    texts = {row["id"]: row["text"] for row in pq.read_table(out / "documents").to_pylist()}
+    starts = np.cumsum([0, *map(len, records)]).tolist()
+    found = sequences(out)
+    assert len(found) == len(texts) == 9
+    for s in found:
+        n = starts.index(s.docs["offset"])
+        assert s.docs["url"] == f"https://example.org/{n}"
+        assert load(model).decode(s.ids[:-1]) == texts[s.docs["id"]]
+        shown = dataprep("explain", s.docs["id"], "--run", out).stdout
+        assert f"from   pages.warc.gz, offset {s.docs['offset']}" in shown
+    assert manifests.verify(str(out)) == []
 
 
 @pytest.mark.parametrize("kind", ["hf", "tiktoken"])
