@@ -77,10 +77,10 @@ class ParquetShard:
     def __init__(self, path: Path, columns: pa.Schema, compression: str = "zstd") -> None:
         dictionary = [name for name in columns.names if name in DICTIONARY]
         # Bytes that a stage has packed itself give little for the time.
-        compression = {f.name: "none" if pa.types.is_large_binary(f.type) else "zstd" for f in columns}
+        codecs = {f.name: "none" if pa.types.is_large_binary(f.type) else compression for f in columns}
         self.schema = columns
         self.rows = 0
-        self._writer = pq.ParquetWriter(path, columns, compression=compression, use_dictionary=dictionary)
+        self._writer = pq.ParquetWriter(path, columns, compression=codecs, use_dictionary=dictionary)
         self._held: list[pa.RecordBatch] = []
         self._held_rows = self._held_bytes = 0
 
