@@ -169,7 +169,7 @@ def to_json(plan: Plan) -> dict[str, Any]:
 
 def from_json(value: dict[str, Any]) -> Plan:
     """The plan again, from `to_json`; touches no input. Raises UsageError where packages, models or stages differ."""
-    pipe = pipeline.parse(value["pipeline"], "plan.json", paths=value["paths"])
+    pipe = pipeline.parse(value["pipeline"], "plan.json", paths=value.get("paths"))
     inputs = tuple(File(path, relative, size) for path, relative, size, _, _ in value["inputs"])
     identities = tuple((kind, tag) for *_, kind, tag in value["inputs"])
     reads = tuple(tuple((i, a, b) for i, a, b in task) for task in value["reads"])
