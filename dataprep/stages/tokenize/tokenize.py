@@ -225,7 +225,7 @@ class Tokenize(Build):
         value = {
             "tokenizer": {
                 "kind": tokenizer.kind,
-                "file": f"tokenizer{tokenizer.file.suffix}",
+                "file": _copy_name(tokenizer),
                 "sha256": tokenizer.sha256,
                 "vocab_size": tokenizer.vocab_size,
                 **{name: getattr(tokenizer, name) for name in ("bos", "eos", "unk", "pad")},
@@ -346,7 +346,12 @@ def _copied(tokenizer: Tokenizer, out: Path) -> list[dict[str, Any]]:
     """Copy what makes the tokenizer beside its tokens, so that they can be read without anything else."""
     files = []
     for path in tokenizer.files:
-        name = f"tokenizer{path.suffix}" if path == tokenizer.file else path.name
+        name = _copy_name(tokenizer) if path == tokenizer.file else path.name
         shutil.copyfile(path, out / name)
         files.append(describe(out / name, name)._asdict())
     return files
+
+
+def _copy_name(tokenizer: Tokenizer) -> str:
+    """A file of ranks is known by its name, and its sidecar by the same one."""
+    return tokenizer.file.name if tokenizer.kind == "tiktoken" else f"tokenizer{tokenizer.file.suffix}"
