@@ -231,6 +231,21 @@ def test_a_source_that_has_changed_is_refused(folder: Path) -> None:
         open_reader(path, state)
 
 
+def test_another_max_tokens_is_refused(folder: Path) -> None:
+    """Also where the last window alone would hold other tokens."""
+
+    def path(most: int) -> Path:
+        sources = {"web": {"manifest": "web", "weight": 1, "max_tokens": most}}
+        return write_mix(folder, sources, stages=[{"name": "main", "until_tokens": 9_000}])
+
+    whole = open_reader(path(15_000))
+    ends = whole.streams[0].tokens
+    for most in (ends - 1, 5_000):
+        with pytest.raises(UsageError, match=r"source web: its max_tokens gave .* set it back"):
+            open_reader(path(most), whole.state_after(3))
+    assert open_reader(path(ends), whole.state_after(3)).next_step == 4
+
+
 @pytest.mark.parametrize(
     ("settings", "line"),
     [

@@ -1,6 +1,6 @@
 """Batches of tokens for training: the samples of a step, read from shards mapped into memory.
 
-reader = open_reader("mix.yaml")                      # or with the state that a run has kept
+reader = open_reader("mix.yaml", full=True)           # or with the state that a run has kept
 for step in range(reader.next_step, reader.steps):
     batch = reader.batch(step, rank, world)
     ...
@@ -41,6 +41,12 @@ class Reader:
         self.sampler = Sampler(state)
         self.steps = self.sampler.steps.count
         """Whole steps of the run."""
+        step = self.sampler.steps.step(state.sample)
+        if step is not None and self.sampler.steps.first(step) != state.sample:
+            raise UsageError(
+                f"{mix.name}: the state's next sample, {state.sample:,}, is in the middle of step {step:,}; "
+                "give a state that was kept after a whole step"
+            )
         self.length = mix.sequence_length
         self.corpora: dict[str, TokenCorpus] = {}
         self.streams: list[Stream] = []
