@@ -20,19 +20,22 @@ REQUIRED = (
 )  # fmt: skip
 
 
-def read(root: str) -> dict[str, Any]:
-    """The manifest of a corpus folder. Raises InputError if it is missing, torn or of another version."""
+def read(root: str, command: str = "run") -> dict[str, Any]:
+    """The manifest of a corpus folder. Raises InputError if it is missing, torn or of another version.
+
+    `command` is the one that would write it, for messages.
+    """
     where = root.removesuffix(f"/{MANIFEST}")
     store = Store(where)
     value = store.read_json(MANIFEST)
     if value is None:
         what = "is not valid JSON" if store.exists(MANIFEST) else "does not exist"
-        raise InputError(f"{where}/{MANIFEST}: {what}; a finished `dataprep run` writes it")
+        raise InputError(f"{where}/{MANIFEST}: {what}; a finished `dataprep {command}` writes it")
     if not isinstance(value, dict) or value.get("version") != VERSION:
         raise InputError(f"{where}/{MANIFEST}: not a manifest of version {VERSION}; make it again with this dataprep")
     missing = [key for key in REQUIRED if key not in value]
     if missing:
-        raise InputError(f"{where}/{MANIFEST}: lacks {', '.join(missing)}; make it again with `dataprep run`")
+        raise InputError(f"{where}/{MANIFEST}: lacks {', '.join(missing)}; make it again with `dataprep {command}`")
     return value
 
 

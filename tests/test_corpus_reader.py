@@ -198,12 +198,12 @@ def test_corrupted_shards_are_refused_before_a_batch(folder: Path) -> None:
     data = bytearray(target.read_bytes())
     data[11] ^= 4
     target.write_bytes(data)
-    open_reader(path)
+    open_reader(path, full=False)
     with pytest.raises(InputError, match=r"mix\.yaml: .*wiki/00001\.bin: its sha256 is .*, the manifest lists"):
-        open_reader(path, full=True)
+        open_reader(path)
     target.write_bytes(data[:-2])
     with pytest.raises(InputError, match=r"wiki/00001\.bin: has .* bytes"):
-        open_reader(path)
+        open_reader(path, full=False)
 
 
 def test_another_tokenizer_is_refused(folder: Path) -> None:
@@ -229,6 +229,21 @@ def test_a_source_that_has_changed_is_refused(folder: Path) -> None:
     write_tokens(folder / "web", random_lengths(1), name="web", seed=77)
     with pytest.raises(UsageError, match=r"mix\.yaml: test: source web is not the corpus that the run began with"):
         open_reader(path, state)
+
+
+def test_another_max_tokens_is_refused(folder: Path) -> None:
+    """Also where the last window alone would hold other tokens."""
+
+    def path(most: int) -> Path:
+        sources = {"web": {"manifest": "web", "weight": 1, "max_tokens": most}}
+        return write_mix(folder, sources, stages=[{"name": "main", "until_tokens": 9_000}])
+
+    whole = open_reader(path(15_000))
+    ends = whole.streams[0].tokens
+    for most in (ends - 1, 5_000):
+        with pytest.raises(UsageError, match=r"source web: its max_tokens gave .* set it back"):
+            open_reader(path(most), whole.state_after(3))
+    assert open_reader(path(ends), whole.state_after(3)).next_step == 4
 
 
 @pytest.mark.parametrize(

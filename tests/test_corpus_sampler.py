@@ -332,7 +332,27 @@ def test_rollback_and_skip() -> None:
         skip(state, 5, 5)
 
 
+def test_skips_go_on_from_the_next_sample() -> None:
+    """In any order they end at a sample that is not skipped; what was seen is not counted anew."""
+    state = begin(plan([10], until=100, batch=10))._replace(sample=30)
+    assert skip(skip(state, 38, 50), 30, 38).sample == 50
+    for first, last in ((10, 20), (25, 40), (0, 3)):
+        with pytest.raises(UsageError, match="sample 30 is the next one"):
+            skip(state, first, last)
+
+
 def test_damaged_states_are_one_line() -> None:
-    for value in ({}, {"version": 1}, {"version": 1, "sample": 0, "history": [{"from": 0}], "skipped": []}):
+    good = begin(plan([10])).to_json()
+    for value in (
+        {},
+        {"version": 1},
+        {"version": 1, "sample": 0, "history": [{"from": 0}], "skipped": []},
+        {**good, "history": []},
+        {**good, "history": [None]},
+        {**good, "history": [{**good["history"][0], "from": 1}]},
+        {**good, "sample": -1},
+        {**good, "sample": "7"},
+        {**good, "skipped": [[0, None]]},
+    ):
         with pytest.raises(UsageError, match="sampler"):
             State.from_json(value)

@@ -135,7 +135,32 @@ def test_mix_of_a_corpus_to_come(texts: Path) -> None:
     assert "planned" in say(texts, "mix", "later.yaml").stdout
     done = say(texts, "trace", "later.yaml", "--step", "0", code=1)
     assert "source web:" in done.stderr
-    assert "nowhere/manifest.json: does not exist" in done.stderr
+    assert "nowhere/manifest.json: does not exist; a finished `dataprep tokenize` writes it" in done.stderr
+
+
+def test_a_damaged_manifest_is_no_corpus_to_come(tmp_path: Path) -> None:
+    folder = write_tokens(tmp_path / "web", [[300]])
+    write_mix(
+        tmp_path,
+        {"web": {"manifest": "web", "weight": 1, "planned_tokens": 5000}},
+        stages=[{"name": "main", "until_tokens": 1000}],
+    )
+    assert "planned" not in say(tmp_path, "mix", "mix.yaml").stdout
+    (folder / "manifest.json").write_text("{")
+    assert "web/manifest.json: is not valid JSON" in say(tmp_path, "mix", "mix.yaml", code=1).stderr
+
+
+def test_a_ramp_longer_than_the_run(tmp_path: Path) -> None:
+    write_tokens(tmp_path / "web", [[3000]])
+    write_mix(
+        tmp_path,
+        {"web": {"manifest": "web", "weight": 1}},
+        stages=[{"name": "main", "until_tokens": 2000}],
+        ramp={"start": 1, "increase": 1, "until_tokens": 50_000},
+    )
+    done = say(tmp_path, "mix", "mix.yaml")
+    assert "batches grow from 1 samples until the end" in done.stdout
+    assert "warning: ramp: the run ends before batches reach 4 samples" in done.stderr
 
 
 def test_ramp_in_the_preview(texts: Path) -> None:
@@ -174,6 +199,9 @@ def test_trace_with_a_state(texts: Path) -> None:
     (texts / "bad.json").write_text("{}")
     done = say(texts, "trace", "mix.yaml", "--step", "2", "--state", "bad.json", code=2)
     assert "bad.json: not the state of a sampler" in done.stderr
+    (texts / "odd.json").write_text(json.dumps(state._replace(sample=21).to_json()))
+    done = say(texts, "trace", "mix.yaml", "--step", "2", "--state", "odd.json", code=2)
+    assert "next sample, 21, is in the middle of step 2" in done.stderr
 
 
 @pytest.mark.parametrize(
@@ -208,6 +236,15 @@ def test_export_nanogpt(tmp_path: Path) -> None:
     write_tokens(tmp_path / "wide", [[30]], vocab_size=100_000)
     done = say(tmp_path, "export-tokens", "wide", "out2", "--to", "nanogpt", code=2)
     assert "nanogpt holds 16-bit ids" in done.stderr
+
+
+def test_damaged_tokens_are_not_exported(tmp_path: Path) -> None:
+    folder = write_tokens(tmp_path / "web", [[30]])
+    (path,) = folder.rglob("*.bin")
+    path.write_bytes(bytes([path.read_bytes()[0] ^ 1]) + path.read_bytes()[1:])
+    done = say(tmp_path, "export-tokens", "web", "out", "--to", "npy", code=1)
+    assert f"{path.name}: its sha256 is " in done.stderr
+    assert not (tmp_path / "out").exists()
 
 
 @pytest.mark.parametrize("vocab_size", [32_000, 100_000])

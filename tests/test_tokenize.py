@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import shutil
 import subprocess
@@ -516,6 +517,20 @@ def test_the_command(documents: Path, tmp_path: Path, model: Path) -> None:
         assert message == f"{out}: holds tokens, not documents; those are in {documents}"
 
 
+def test_a_file_of_ranks_is_kept_with_its_name(documents: Path, tmp_path: Path) -> None:
+    """Its name says its encoding, its own or that of the sidecar beside it."""
+    lines = "".join(f"{base64.b64encode(bytes([byte])).decode()} {byte}\n" for byte in range(256))
+    for name, sidecar in (("cl100k_base", ""), ("mine", "encoding: cl100k_base"), ("tokenizer", "encoding: r50k_base")):
+        path = tmp_path / f"{name}.tiktoken"
+        path.write_text(lines)
+        if sidecar:
+            path.with_suffix(".yaml").write_text(sidecar)
+        dataprep("tokenize", documents, "--tokenizer", path, "--output", tmp_path / name)
+        kept = open_tokens(str(tmp_path / name)).tokenizer_file()
+        assert kept.name == path.name
+        assert load(kept).encode_one("a text") == load(path).encode_one("a text")
+
+
 def test_a_changed_parent_is_stale(documents: Path, tmp_path: Path, model: Path) -> None:
     dataprep("tokenize", documents, "--tokenizer", model)
     write_jsonl(tmp_path / "in/c.jsonl", [{"text": "One more document."}])
@@ -567,6 +582,7 @@ def test_damage_of_any_file_is_found(documents: Path, tmp_path: Path, model: Pat
     stray = next(out.glob("artefacts/*")) / "00009.bin"
     stray.touch()
     assert manifests.verify(str(out)) == [f"{stray.relative_to(out)}: is not listed"]
+    assert "`dataprep tokenize` makes again" in error("manifest", "verify", out, code=1)
 
 
 def test_limit(documents: Path, tmp_path: Path, model: Path) -> None:

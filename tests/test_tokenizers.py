@@ -345,6 +345,16 @@ BAD: dict[str, tuple[dict[str, bytes | str], str, str]] = {
         "t.tiktoken",
         "t.yaml: unknown setting 'encodin'; did you mean 'encoding'?",
     ),
+    "special": (
+        {"t.tiktoken": "YQ== 0\n", "t.yaml": "{pattern: x, special: {'<e>': many}}"},
+        "t.tiktoken",
+        "t.yaml: special must map literals to ids",
+    ),
+    "role": (
+        {"t.tiktoken": "YQ== 0\n", "t.yaml": "{pattern: x, eos: 7}"},
+        "t.tiktoken",
+        "t.yaml: eos: must be text (got 7)",
+    ),
 }
 
 

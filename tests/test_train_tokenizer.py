@@ -134,6 +134,21 @@ def test_other_settings_replace_it(runs: tuple[Path, Path], tmp_path: Path) -> N
     assert load(tmp_path).vocab_size == 650
 
 
+def test_another_kind_replaces_it(runs: tuple[Path, Path], tmp_path: Path) -> None:
+    dataprep("train-tokenizer", runs[0], *OPTIONS, "--output", tmp_path)
+    for kind in ("byte-bpe", "sentencepiece"):
+        dataprep("train-tokenizer", runs[0], *OPTIONS, "--kind", kind, "--output", tmp_path)
+        assert load(tmp_path).kind == {"byte-bpe": "hf"}.get(kind, kind)
+        assert len(list(tmp_path.glob("tokenizer.*"))) == 2
+
+
+def test_of_two_tokenizers_in_a_folder_the_cards_one_is_meant(runs: tuple[Path, Path], tmp_path: Path) -> None:
+    dataprep("train-tokenizer", runs[0], *OPTIONS, "--output", tmp_path / "other")
+    dataprep("train-tokenizer", runs[0], *OPTIONS, "--kind", "byte-bpe", "--output", tmp_path)
+    (tmp_path / "other" / "tokenizer.model").rename(tmp_path / "tokenizer.model")
+    assert load(tmp_path).kind == "hf"
+
+
 # ---------------------------------------------------------------- mixes and samples
 
 
@@ -285,6 +300,7 @@ def test_errors_are_one_line(runs: tuple[Path, Path], tmp_path: Path) -> None:
     assert "one of the two" in error("train-tokenizer", run, "--mix", "m.yaml", code=2)
     assert "does not exist" in error("train-tokenizer", tmp_path / "no", *out, code=1)
     assert "is named twice" in error("train-tokenizer", run, f"{run}/", *out, code=2)
+    assert "are finite numbers" in error("train-tokenizer", run, "--sample-mb", "nan", *out, code=2)
     assert "no such file" in error("train-tokenizer", run, "--compare", tmp_path / "no.model", *out, code=1)
     said = error("train-tokenizer", run, "--vocab-size", 90_000, "--sample-mb", 0.1, *out, code=1)
     assert "--vocab-size 90000: the sample has too little text for it: the largest vocabulary possible is " in said

@@ -84,7 +84,8 @@ def verify(folder: str | None, as_json: bool) -> None:
             click.echo(f"{root}/{problem}")
     if problems:
         what = f"{len(problems)} problem{'s' if len(problems) != 1 else ''}"
-        click.echo(f"error: {root}: {what}; `dataprep run` makes again what is missing or damaged", err=True)
+        command = "run" if made["kind"] == manifests.DOCUMENTS else "tokenize"
+        click.echo(f"error: {root}: {what}; `dataprep {command}` makes again what is missing or damaged", err=True)
         sys.exit(1)
     if not as_json:
         click.echo(f"{root}: {len(files)} files, {sum(f['bytes'] for f in files) / 1e6:,.2f} MB, all as listed")

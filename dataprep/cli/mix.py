@@ -64,7 +64,9 @@ def _page(found: dict[str, Any]) -> str:
             rows.append(("", source["name"], *shares, f"{source['epochs_by_its_end']:.2f}"))
     lines += [aligned(rows, right=(2, 3, 4, 5)), ""]
     if found["ramp"]:
-        lines.append(f"batches grow from {found['ramp']['start']:,} samples until step {found['ramp']['until_step']:,}")
+        until = found["ramp"]["until_step"]
+        end = "until the end" if until is None else f"until step {until:,}"
+        lines.append(f"batches grow from {found['ramp']['start']:,} samples {end}")
     total = f"{found['steps']:,} steps, {found['samples']:,} samples, {found['tokens']:,} tokens"
     left = found["left_over_samples"]
     lines.append(total + (f"; {left:,} at the end fill no step" if left else ""))

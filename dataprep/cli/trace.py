@@ -53,7 +53,7 @@ def trace(
             raise UsageError(f"{state}: no such file") from None
         except (ValueError, UsageError) as error:
             raise UsageError(f"{state}: {error}") from None
-    reader = open_reader(mix, kept)
+    reader = open_reader(mix, kept, full=False)
     if document is not None:
         sought = tracing.document(reader, document)
         click.echo(_dump([_sought_json(one) for one in sought]) if as_json else "\n\n".join(map(_sought, sought)))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from math import isfinite
 from typing import Any
 
 import click
@@ -77,6 +78,8 @@ def train_tokenizer(
 
     if bool(manifests) == bool(mix):
         raise UsageError("train-tokenizer: name the folders of finished runs, or a mix with --mix; one of the two")
+    if not (isfinite(sample_mb) and isfinite(character_coverage)):
+        raise UsageError("train-tokenizer: --sample-mb and --character-coverage are finite numbers")
     settings = Settings(
         kind=kind,
         vocab_size=vocab_size,

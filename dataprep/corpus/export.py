@@ -34,7 +34,7 @@ def export(folder: str, to: str, out: str) -> list[str]:
     Raises InputError for a corpus that is not whole, UsageError for ids that a format can't hold.
     """
     corpus = open_tokens(folder)
-    verify(corpus)
+    verify(corpus, full=True)
     store = Store(out)
     written = FORMATS[to](corpus, store)
     made = {

@@ -19,7 +19,9 @@ _UNITS = {"K": 10**3, "M": 10**6, "B": 10**9, "T": 10**12}
 
 def _number(value: object) -> object:
     """`1.4T`, `300B`, `1.4e12`: YAML reads these as text. The exact value of what was written."""
-    if isinstance(value, bool) or not isinstance(value, (int, float, str)):
+    if isinstance(value, bool):
+        raise ValueError("must be a number")
+    if not isinstance(value, (int, float, str)):
         return value
     text = str(value).replace("_", "")
     scale = _UNITS.get(text[-1:].upper(), 1)
@@ -101,9 +103,9 @@ class Mix(_Settings):
     """Name of the run's data."""
     seed: int = Field(0, ge=0)
     """Another seed, another order."""
-    sequence_length: int = Field(ge=1)
+    sequence_length: Count
     """Tokens that a model reads at a time. A row has one more, to be predicted from the last."""
-    batch_size: int = Field(ge=1)
+    batch_size: Count
     """Samples (rows) of one step, of all ranks together; times `sequence_length` it is tokens."""
     ramp: Ramp | None = None
     """Smaller batches in the beginning."""

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from dataprep.corpus.mix import Mix, Ramp, weights
 from dataprep.corpus.quotas import MAX_SOURCES
 from dataprep.corpus.stream import Stream
-from dataprep.corpus.tokens import TokenCorpus, open_tokens
+from dataprep.corpus.tokens import TokenCorpus, exists, open_tokens
 from dataprep.corpus.windows import Windows, concatenated, windows
 from dataprep.errors import InputError, UsageError
 
@@ -20,7 +20,8 @@ class PlannedSource(NamedTuple):
 
     name: str
     sha256: str
-    """Of the contents of its corpus and how they are packed; empty if there is no corpus yet."""
+    """Of the contents of its corpus, how they are packed and how many tokens `max_tokens` leaves of it, if it leaves
+    out any; empty if there is no corpus yet."""
     windows: int
     max_windows: int | None
     """Most windows that may be drawn from it in the whole run."""
@@ -116,13 +117,13 @@ def open_sources(mix: Mix, *, planned: bool = False) -> dict[str, Opened]:
 
 def _open(mix: Mix, name: str, planned: bool, held: int) -> Opened:
     settings = mix.sources[name]
+    if planned and settings.planned_tokens is not None and not exists(settings.manifest):
+        tokens = min(settings.planned_tokens, settings.max_tokens or settings.planned_tokens)
+        return Opened(None, None, None, concatenated(tokens, mix.sequence_length))
     try:
         corpus = open_tokens(settings.manifest)
     except InputError as error:
-        if not planned or settings.planned_tokens is None or not str(error).endswith("writes it"):
-            raise InputError(f"source {name}: {error}") from error
-        tokens = min(settings.planned_tokens, settings.max_tokens or settings.planned_tokens)
-        return Opened(None, None, None, concatenated(tokens, mix.sequence_length))
+        raise InputError(f"source {name}: {error}") from error
     stream = Stream(corpus, "train", settings.max_tokens, min(held, 4096))
     found = windows(stream, mix.packing, mix.sequence_length)
     if not found.count:
@@ -143,6 +144,8 @@ def plan(mix: Mix, opened: dict[str, Opened]) -> MixPlan:
         identity = ""
         if one.corpus is not None and one.windows is not None:
             identity = one.corpus.sha256 + (f"+{one.windows.sha256}" if one.windows.sha256 else "")
+            if one.stream is not None and one.stream.cut:
+                identity += f"+{one.stream.tokens}"
         sources.append(PlannedSource(name, identity, one.number, most))
     made = next((one.corpus for one in opened.values() if one.corpus is not None), None)
     return MixPlan(

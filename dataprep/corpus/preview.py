@@ -32,6 +32,8 @@ def preview(path: str | Path) -> dict[str, Any]:
     problems = [shortage(sampler, demand) for demand in found if demand.runs_out is not None]
     warnings = [repetition(sampler, demand) for demand in found if demand.runs_out is None and demand.epochs > REPEATS]
     warnings += [f"source {demand.name}: is never used" for demand in found if not demand.drawn]
+    if plan.ramp and plan.ramp.until_sample >= sampler.total:
+        warnings.append(f"ramp: the run ends before batches reach {plan.batch_size:,} samples; end the ramp before it")
     if not sampler.steps.count:
         problems.append(f"{sampler.total:,} samples fill no step of {plan.batch_size:,}; make batch_size smaller")
     return {

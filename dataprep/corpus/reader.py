@@ -41,6 +41,12 @@ class Reader:
         self.sampler = Sampler(state)
         self.steps = self.sampler.steps.count
         """Whole steps of the run."""
+        step = self.sampler.steps.step(state.sample)
+        if step is not None and self.sampler.steps.first(step) != state.sample:
+            raise UsageError(
+                f"{mix.name}: the state's next sample, {state.sample:,}, is in the middle of step {step:,}; "
+                "give a state that was kept after a whole step"
+            )
         self.length = mix.sequence_length
         self.corpora: dict[str, TokenCorpus] = {}
         self.streams: list[Stream] = []
@@ -117,12 +123,13 @@ class Reader:
             yield part.batch(self.pad) | {"source": np.full(len(numbers), source), "window": numbers}
 
 
-def open_reader(mix: str | Path, state: State | None = None, *, full: bool = False) -> Reader:
+def open_reader(mix: str | Path, state: State | None = None, *, full: bool = True) -> Reader:
     """A mix file ready to be read, from its beginning or going on from a state.
 
     A mix that has changed since the state was kept holds from the state's next sample on. Before a token is read
-    every file's size is compared with its manifest and the tokenizer's checksum too; with `full` every checksum
-    (`tokens.verify`). Raises InputError or UsageError, one line, for what does not fit or would run out.
+    every file is compared with its manifest, by size and, unless `full` is false, by checksum: one reading of the
+    corpus, remembered by size and time of change (`tokens.verify`). Raises InputError or UsageError, one line, for
+    what does not fit or would run out.
     """
     where = Path(mix).name
     settings = load(mix)

@@ -46,8 +46,15 @@ class State(NamedTuple):
             raise UsageError(f"not the state of a sampler of version {VERSION}; give the file that the run wrote")
         try:
             history = tuple(Entry(entry["from"], MixPlan.from_json(entry["mix"])) for entry in value["history"])
-            return State(value["sample"], history, tuple((first, last) for first, last in value["skipped"]))
-        except (KeyError, TypeError, ValueError) as error:
+            state = State(value["sample"], history, tuple((first, last) for first, last in value["skipped"]))
+            firsts = [entry.first for entry in history]
+            numbers = [state.sample, *firsts, *(n for span in state.skipped for n in span)]
+            if not all(type(n) is int and n >= 0 for n in numbers):
+                raise ValueError("numbers of samples are whole and not below 0")
+            if firsts[:1] != [0] or sorted(firsts) != firsts or firsts[-1] > state.sample:
+                raise ValueError("its mixes do not go from sample 0 to the next one")
+            return state
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
             raise UsageError(f"the state of a sampler is damaged: {error}; go back to an earlier checkpoint") from error
 
 
@@ -82,6 +89,11 @@ def with_mix(state: State, plan: MixPlan) -> State:
         now = now_by_name.get(source.name)
         if now is None:
             raise UsageError(f"{plan.name}: source {source.name} has been used; keep it, with `weight: 0`")
+        if now.sha256 != source.sha256 and now.sha256[:64] == source.sha256[:64]:
+            raise UsageError(
+                f"{plan.name}: source {source.name}: its max_tokens gave {source.windows:,} windows when the run began "
+                f"and gives {now.windows:,} now; set it back, or give the source more or less weight"
+            )
         if (now.sha256, now.windows) != (source.sha256, source.windows):
             raise UsageError(
                 f"{plan.name}: source {source.name} is not the corpus that the run began with: sha256 "
@@ -94,8 +106,19 @@ def with_mix(state: State, plan: MixPlan) -> State:
 
 
 def skip(state: State, first: int, last: int) -> State:
-    """The same run without the samples from `first` to `last` - 1; a next sample among them becomes `last`."""
+    """The same run without the samples from `first` to `last` - 1; a next sample among them becomes the one after.
+
+    Raises UsageError for samples before the next one: steps would be counted anew from there, and some samples would
+    come twice. To undo steps go back to a state before them and skip their samples.
+    """
     if not 0 <= first < last:
         raise UsageError(f"samples {first} to {last}: a range that is skipped has a first sample below its last")
-    sample = last if first <= state.sample < last else state.sample
-    return state._replace(sample=sample, skipped=(*state.skipped, (first, last)))
+    if first < state.sample:
+        raise UsageError(
+            f"samples {first} to {last}: sample {state.sample} is the next one; skip from there on, or go back to a "
+            "state before them"
+        )
+    sample, skipped = state.sample, (*state.skipped, (first, last))
+    for low, high in sorted(skipped):
+        sample = high if low <= sample < high else sample
+    return state._replace(sample=sample, skipped=skipped)

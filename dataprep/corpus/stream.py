@@ -40,6 +40,8 @@ class Stream:
         self._tokens = [0, *accumulate(shard.tokens for shard in self.shards)]
         self._documents = [0, *accumulate(shard.documents for shard in self.shards)]
         self.tokens, self.documents = self._tokens[-1], self._documents[-1]
+        self.cut = max_tokens is not None and max_tokens < self.tokens
+        """Whether `max_tokens` leaves anything out."""
         if max_tokens is not None and max_tokens < self.tokens:
             n = bisect_right(self._tokens, max_tokens) - 1
             starts = self.shard(n).starts

@@ -113,13 +113,22 @@ def _shard(entry: dict[str, Any]) -> TokenShard:
     )
 
 
+def exists(folder: str) -> bool:
+    """Whether a folder has a manifest, of whatever kind."""
+    return Store(_root(folder)).exists(manifest.MANIFEST)
+
+
+def _root(folder: str) -> str:
+    return folder.removesuffix(f"/{manifest.MANIFEST}").rstrip("/")
+
+
 def open_tokens(folder: str) -> TokenCorpus:
     """The token corpus in a folder, or the one that a run in it made with its `tokenize` stage.
 
     `folder` is a path or URL, with or without `/manifest.json`. Raises InputError if there is none.
     """
-    root = folder.removesuffix(f"/{manifest.MANIFEST}").rstrip("/")
-    made = manifest.read(root)
+    root = _root(folder)
+    made = manifest.read(root, "tokenize")
     if made["kind"] == KIND:
         return TokenCorpus(Store(root), made)
     store = Store(root)

@@ -41,7 +41,9 @@ def load(path: str | Path) -> Tokenizer:
 
 def _file(path: Path) -> Path:
     if path.is_dir():
-        for name in FILES:
+        card = path / CARD
+        made = _read_card(card).get("file") if card.is_file() else None
+        for name in sorted(FILES, key=lambda name: name != made):  # of several the one that the card describes
             if (path / name).is_file():
                 return path / name
         raise InputError(f"{path}: a folder without {', '.join(FILES[:-1])} or {FILES[-1]}; name the tokenizer's file")

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from dataprep.errors import InputError
 from dataprep.store import Store
 from dataprep.tokenizers import measuring, sampling, training
-from dataprep.tokenizers.loading import CARD, load
+from dataprep.tokenizers.loading import CARD, FILES, load
 from dataprep.tokenizers.sampling import Origin, Sampled
 from dataprep.tokenizers.tokenizer import Tokenizer
 from dataprep.tokenizers.training import Settings
@@ -70,18 +70,21 @@ def _compared(paths: Sequence[str]) -> list[tuple[str, Tokenizer]]:
 
 def _finished(store: Store, settings: Settings, fingerprint: str) -> dict[str, Any] | None:
     """The card of a finished output with this fingerprint, its file as it was made; None if there is none."""
-    import yaml
-
-    raw = store.read_bytes(CARD)
-    if raw is None:
-        return None
-    try:
-        card = yaml.safe_load(raw)
-    except yaml.YAMLError:
-        return None
-    if not isinstance(card, dict) or card.get("fingerprint") != fingerprint:
+    card = _card(store)
+    if card.get("fingerprint") != fingerprint:
         return None
     return card if card.get("sha256") == store.sha256(settings.file) else None
+
+
+def _card(store: Store) -> dict[str, Any]:
+    """The card in a folder; empty if there is none or it is damaged."""
+    import yaml
+
+    try:
+        card = yaml.safe_load(store.read_bytes(CARD) or b"")
+    except yaml.YAMLError:
+        return {}
+    return card if isinstance(card, dict) else {}
 
 
 def _measured(report: dict[str, Any], card: dict[str, Any], others: Sequence[tuple[str, Tokenizer]]) -> bool:
@@ -109,7 +112,10 @@ def _train(
     """Train and publish the tokenizer's file; gives the card to publish last."""
     say(f"training on {sum(part.bytes for part in sampled) / 1e6:,.1f} MB")
     data = training.train(settings, sampling.texts(sampled))
+    before = _card(store).get("file")
     store.remove(CARD)  # until the new one is there, nothing claims that what is there belongs together
+    if before in FILES and before != settings.file:
+        store.remove(before)  # of another kind: two tokenizers in one folder would be taken for one another
     store.publish_bytes(settings.file, data)
     total = sum(part.bytes for part in sampled)
     return {

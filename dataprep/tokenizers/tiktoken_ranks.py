@@ -28,7 +28,8 @@ from dataprep.tokenizers.library import Ids, Recipe
 
 SCHEMES = {"r50k_base": "gpt2", "cl100k_base": "gpt4", "o200k_base": "o200k"}
 """Encodings of tiktoken by what gigatoken calls their pattern."""
-_KEYS = ("encoding", "pattern", "special", "bos", "eos", "unk", "pad")
+ROLES = ("bos", "eos", "unk", "pad")
+_KEYS = ("encoding", "pattern", "special", *ROLES)
 _END = "<|endoftext|>"
 
 
@@ -60,7 +61,7 @@ class Tiktoken:
             raise InputError(f"{path}: tiktoken can't use it: {' '.join(str(error).split())}") from error
         self.vocab_size = self._encoding.n_vocab
         roles = []
-        for role in ("bos", "eos", "unk", "pad"):
+        for role in ROLES:
             literal = said.get(role, _END if role == "eos" and _END in self.special else None)
             if literal is not None and literal not in self.special:
                 raise InputError(
@@ -122,8 +123,12 @@ def _said(path: Path) -> tuple[dict[str, Any], tuple[Path, ...]]:
     for key in said:
         if key not in _KEYS:
             raise InputError(f"{beside}: unknown setting '{key}'{did_you_mean(str(key), _KEYS)}")
-    if not isinstance(said.get("special", {}), dict):
+    special = said.get("special", {})
+    if not isinstance(special, dict) or not all(type(token) is int for token in special.values()):
         raise InputError(f"{beside}: special must map literals to ids")
+    for role in (*ROLES, "encoding", "pattern"):
+        if role in said and not isinstance(said[role], str):
+            raise InputError(f"{beside}: {role}: must be text (got {said[role]!r})")
     return said, (beside,)
 
 
