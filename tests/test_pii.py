@@ -544,7 +544,7 @@ def test_another_key_makes_results_stale_and_is_named_nowhere(tmp_path: Path, mo
     first, other, again = plans.values()
     assert first.fingerprint == again.fingerprint != other.fingerprint
     monkeypatch.setenv("PII_KEY", "m" * 32)
-    with pytest.raises(UsageError, match="other packages, models, keys or stages"):
+    with pytest.raises(UsageError, match="other packages, models, files, keys or stages"):
         planning.from_json(planning.to_json(first))
 
 

@@ -136,7 +136,8 @@ class Tokenize(Build):
         from dataprep.text.hashes import mixed
 
         tokenizer, places = self._tokenizer(), docs[schema.PLACE].to_numpy()
-        keys = mixed(places ^ mixed(np.array([self.seed])).view(np.int64))
+        # Not the seed itself: `mixed` leaves 0 as it is, and place 0 would always come first.
+        keys = mixed(places ^ mixed(np.array([self.seed + 1])).view(np.int64))
         encoded = tokenizer.encode(docs.text)
         self._check(tokenizer, docs, encoded, np.flatnonzero(keys < _CHECKED))
         columns = [
