@@ -63,7 +63,9 @@ def other_tokenizer(folder: Path, kind: str) -> Path:
     if kind == "tiktoken":
         ranks = "".join(f"{base64.b64encode(bytes([n])).decode()} {n}\n" for n in range(256))
         (folder / "bytes.tiktoken").write_text(ranks)
-        (folder / "bytes.yaml").write_text("pattern: '(?s:.+)'\nspecial: {'<|endoftext|>': 256}\neos: '<|endoftext|>'\n")
+        (folder / "bytes.yaml").write_text(
+            "pattern: '(?s:.+)'\nspecial: {'<|endoftext|>': 256}\neos: '<|endoftext|>'\n"
+        )
         return folder / "bytes.tiktoken"
     made = tokenizers.Tokenizer(tokenizers.models.BPE())
     made.pre_tokenizer = tokenizers.pre_tokenizers.ByteLevel(add_prefix_space=False)
