@@ -34,7 +34,9 @@ PEER_EXTRA = (
     "lxml_html_clean",
     "fasttext-numpy2-wheel",
     "warcio",
-    "orjson",
+    "faust-cchardet",
+    "python-magic",
+    "fasteners",
     "resiliparse==2.0.1",
 )
 
