@@ -11,7 +11,6 @@ from __future__ import annotations
 import argparse
 import itertools
 import json
-import os
 import re
 import resource
 import statistics
@@ -19,7 +18,6 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -371,29 +369,15 @@ def _nearest(folder: Path, clusters: Any) -> np.ndarray[Any, np.dtype[np.float64
 
 
 def main() -> None:
-    parts: dict[str, Callable[[Path], dict[str, Any]]] = {
-        "signatures": signatures,
-        "datatrove": lambda data: against_datatrove(data, options.megabytes),
-        "finish": lambda _: finish(),
-        "recall": recall,
-    }
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("parts", nargs="*", metavar="PART", help=f"any of {', '.join(parts)}")
-    parser.add_argument("--data", type=Path)
+    parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--megabytes", type=float, default=300, help="of text for the run beside datatrove")
-    options = parser.parse_args()
-    if unknown := set(options.parts) - set(parts):
-        parser.error(f"no part {', '.join(unknown)}; there are {', '.join(parts)}")
-    if options.data:
-        os.environ["DATAPREP_DATA"] = str(options.data)
-    machine.one_core()
-    print(machine.machine())
-    known = machine.RESULTS / "dedup.json"
-    figures = json.loads(known.read_text()) if known.exists() else {}
-    figures.pop("machine", None)
-    for name in options.parts or parts:
-        figures[name] = parts[name](machine.data())
-        machine.keep("dedup", figures)
+    parts = {
+        "signatures": lambda data, _: signatures(data),
+        "datatrove": lambda data, options: against_datatrove(data, options.megabytes),
+        "finish": lambda *_: finish(),
+        "recall": lambda data, _: recall(data),
+    }
+    machine.run_parts("dedup", parts, parser)
 
 
 if __name__ == "__main__":

@@ -17,14 +17,12 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
 from collections import defaultdict
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -217,27 +215,12 @@ def quality(data: Path) -> dict[str, Any]:
 
 
 def main() -> None:
-    parts: dict[str, Callable[[Path], dict[str, Any]]] = {
-        "speed": speed,
-        "presidio": beside_presidio,
-        "quality": quality,
+    parts = {
+        "speed": lambda data, _: speed(data),
+        "presidio": lambda data, _: beside_presidio(data),
+        "quality": lambda data, _: quality(data),
     }
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("parts", nargs="*", metavar="PART", help=f"any of {', '.join(parts)}")
-    parser.add_argument("--data", type=Path)
-    options = parser.parse_args()
-    if unknown := set(options.parts) - set(parts):
-        parser.error(f"no part {', '.join(unknown)}; there are {', '.join(parts)}")
-    if options.data:
-        os.environ["DATAPREP_DATA"] = str(options.data)
-    machine.one_core()
-    print(machine.machine())
-    known = machine.RESULTS / "pii.json"
-    figures = json.loads(known.read_text()) if known.exists() else {}
-    figures.pop("machine", None)
-    for name in options.parts or parts:
-        figures[name] = parts[name](machine.data())
-        machine.keep("pii", figures)
+    machine.run_parts("pii", parts, argparse.ArgumentParser(description=__doc__))
 
 
 if __name__ == "__main__":

@@ -28,15 +28,14 @@ import machine
 import pyarrow as pa
 from bench_tokenizers import KINDS, rows, spread_out, trained
 
-from dataprep import commit
 from dataprep import plan as planning
 from dataprep.pipeline import parse
-from dataprep.resume import Progress
 from dataprep.shards import ParquetShard
 from dataprep.stages.tokenize import tokenize
-from dataprep.store import Store
 from dataprep.tokenizers import Tokenizer, load
-from dataprep.worker import run_task
+
+sys.path.append(str(machine.ROOT / "tests"))
+from runs import run_here
 
 RUNS = 3
 LIBRARY_MB = 4
@@ -72,16 +71,7 @@ def run(source: Path, tokenizer: Path, out: Path) -> dict[str, Any]:
         "output": str(out),
         "stages": [{"tokenize": {"tokenizer": str(tokenizer)}}],
     }
-    plan = planning.make(parse(settings, "bench"))
-    store = Store(str(out))
-    store.publish_json(planning.PLAN, planning.to_json(plan))
-    progress = Progress(plan, store, verify=True)
-    for step in plan.steps:
-        progress.forget()
-        for todo in progress.left(step) or ():
-            for name in run_task(plan, todo.task, todo.outputs, lambda *_: None, {}):
-                progress.trust(name)
-    return commit.commit(plan, store, progress, keep=False, wall_s=0.0, workers=1)
+    return run_here(planning.make(parse(settings, "bench")))
 
 
 def timed(source: Path, tokenizer: Path, out: Path) -> tuple[float, float, dict[str, Any]]:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
 import platform
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -64,6 +65,33 @@ def in_turn(
 def spread(values: list[float]) -> str:
     """`median (min to max)`."""
     return f"{statistics.median(values):.3g} ({min(values):.3g} to {max(values):.3g})"
+
+
+def run_parts(
+    name: str,
+    parts: Mapping[str, Callable[[Path, argparse.Namespace], dict[str, Any]]],
+    parser: argparse.ArgumentParser,
+) -> None:
+    """The main program of a benchmark of several parts: those named, or all, each kept in results/NAME.json when done.
+
+    A part gets the folder of real data and the options that `parser` has.
+    """
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.add_argument("parts", nargs="*", metavar="PART", help=f"any of {', '.join(parts)}")
+    parser.add_argument("--data", type=Path)
+    options = parser.parse_args()
+    if unknown := set(options.parts) - set(parts):
+        parser.error(f"no part {', '.join(unknown)}; there are {', '.join(parts)}")
+    if options.data:
+        os.environ["DATAPREP_DATA"] = str(options.data)
+    one_core()
+    print(machine())
+    known = RESULTS / f"{name}.json"
+    figures = json.loads(known.read_text()) if known.exists() else {}
+    figures.pop("machine", None)
+    for part in options.parts or parts:
+        figures[part] = parts[part](data(), options)
+        keep(name, figures)
 
 
 def keep(name: str, figures: dict[str, Any]) -> None:

@@ -198,3 +198,8 @@ def aligned(rows: Sequence[tuple[str, ...]], right: tuple[int, ...], indent: int
 def _width(cell: str) -> int:
     """Columns of a terminal: Han and the like take two."""
     return sum(2 if east_asian_width(c) in "WF" else 1 for c in cell)
+
+
+def printable(text: str, also: str = "") -> str:
+    """Text from the web may hold control characters, which a terminal would obey; those in `also` may."""
+    return "".join(c if c.isprintable() or c in also else "\N{REPLACEMENT CHARACTER}" for c in text)

@@ -144,6 +144,12 @@ def sha256_of(stream: BinaryIO) -> str:
     return digest.hexdigest()
 
 
+def file_sha256(path: Path) -> str:
+    """Of a local file."""
+    with path.open("rb") as stream:
+        return sha256_of(stream)
+
+
 # ---------------------------------------------------------------- outputs
 
 
@@ -301,8 +307,7 @@ def json_bytes(value: Any) -> bytes:
 
 def describe(path: Path, relative: str) -> Published:
     """Size and sha256 of a file about to be published as `relative`."""
-    with path.open("rb") as stream:
-        return Published(relative, path.stat().st_size, sha256_of(stream))
+    return Published(relative, path.stat().st_size, file_sha256(path))
 
 
 def output_error(path: str, error: OSError) -> OutputError:

@@ -193,6 +193,17 @@ def records(out: Path) -> set[str]:
     return {path.name for path in (out / ".dataprep/records").glob("[!.]*.json")}
 
 
+def killed_everywhere(pipeline: Path, folder: Path) -> dict[str, Any]:
+    """What `killed_everywhere.py` found."""
+    script = Path(__file__).parent / "killed_everywhere.py"
+    done = subprocess.run(
+        [sys.executable, script, pipeline, folder], env=environment(), capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    found: dict[str, Any] = json.loads(done.stdout)
+    return found
+
+
 def make_plan(pipeline: Path, *, limit: int | None = None, **options: Any) -> Plan:
     return planning.make(load(pipeline, **options), limit=limit)
 

@@ -8,7 +8,6 @@ import random
 import shutil
 import signal
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +17,9 @@ from runs import (
     DEDUP,
     alive,
     dataprep,
-    environment,
     error,
     kill,
+    killed_everywhere,
     make_plan,
     records,
     run_here,
@@ -64,12 +63,7 @@ def slow_run(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, 
 def test_killed_around_every_rename(tmp_path: Path, stages: list[Any]) -> None:
     write_corpus(tmp_path / "in", files=2, rows=60)
     pipeline = write_pipeline(tmp_path, stages, task_mib=0.025)
-    script = Path(__file__).parent / "killed_everywhere.py"
-    done = subprocess.run(
-        [sys.executable, script, pipeline, tmp_path], env=environment(), capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, done.stderr
-    found = json.loads(done.stdout)
+    found = killed_everywhere(pipeline, tmp_path)
     assert found["renames"] > 20
     assert found["killed"] == found["renames"] + 1
     assert found["wrong"] == []

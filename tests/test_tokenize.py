@@ -5,8 +5,6 @@ from __future__ import annotations
 import base64
 import json
 import shutil
-import subprocess
-import sys
 from collections import Counter
 from collections.abc import Iterator
 from itertools import pairwise
@@ -20,8 +18,8 @@ import pytest
 from object_store import ObjectStore, object_store
 from runs import (
     dataprep,
-    environment,
     error,
+    killed_everywhere,
     make_plan,
     manifest,
     run_here,
@@ -253,12 +251,7 @@ def test_another_seed_is_another_order_and_another_choice(
 def test_killed_around_every_rename(tmp_path: Path, model: Path, stages: tuple[str, ...]) -> None:
     write_corpus(tmp_path / "in", files=2, rows=40)
     pipeline = tokens_pipeline(tmp_path, model, stages, task_mib=0.006, validation_ratio=0.2)
-    script = Path(__file__).parent / "killed_everywhere.py"
-    done = subprocess.run(
-        [sys.executable, script, pipeline, tmp_path], env=environment(), capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, done.stderr
-    found = json.loads(done.stdout)
+    found = killed_everywhere(pipeline, tmp_path)
     assert found["renames"] > 20
     assert found["killed"] == found["renames"] + 1
     assert found["wrong"] == []

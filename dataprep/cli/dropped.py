@@ -72,17 +72,14 @@ def _groups(
 
 
 def _lines(group: dict[str, Any], limit: int) -> Iterator[str]:
+    from dataprep.retention import printable
+
     n = group["documents"]
     what = "record" if group["at_source"] else "document"
     yield f"{group['stage']}.{group['reason']}: {n:,} {what}{'s' if n != 1 else ''}"
     for sample in group["samples"]:
         about = [sample["id"], *([sample["url"]] if sample["url"] else []), sample["language"]]
-        yield f"  {'  '.join(_printable(part) for part in about)}"
-        yield f"      {_printable(sample['excerpt'])}"
+        yield f"  {'  '.join(printable(part) for part in about)}"
+        yield f"      {printable(sample['excerpt'])}"
     if limit and not group["samples"] and not group["at_source"]:
         yield "  (none of the samples kept is in this language)"
-
-
-def _printable(text: str) -> str:
-    """Text from the web may hold control characters, which a terminal would obey."""
-    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)

@@ -101,26 +101,28 @@ def _head(one: Traced) -> str:
 
 
 def _page(one: Traced, tokenizer: Tokenizer) -> str:
-    from dataprep.retention import aligned
+    from dataprep.retention import aligned, printable
 
     rows = [("  place", "tokens", "of", "document", "from")]
     for part in one.parts:
         d = part.document
         where = f"{d.input} {d.offset}" + (f" {d.url}" if d.url else "")
-        rows.append((f"{part.place:,}", f"{len(part.ids):,}", f"{d.tokens:,}", _printable(d.id), _printable(where)))
+        rows.append((f"{part.place:,}", f"{len(part.ids):,}", f"{d.tokens:,}", printable(d.id), printable(where)))
     lines = aligned(rows, right=(0, 1, 2)).splitlines()
     shown = [lines[0]]
     for line, part in zip(lines[1:], one.parts, strict=True):
         excerpt = tokenizer.decode(part.ids[:EXCERPT_TOKENS])[:EXCERPT_CHARACTERS]
-        shown += [line, f"           {_printable(' '.join(excerpt.split()))}"]
+        shown += [line, f"           {printable(' '.join(excerpt.split()))}"]
     return "\n".join([_head(one), *shown])
 
 
 def _text(one: Traced, tokenizer: Tokenizer) -> str:
+    from dataprep.retention import printable
+
     lines = [f"=== {_head(one)}"]
     for part in one.parts:
         of = f"tokens {part.first:,} to {part.first + len(part.ids) - 1:,} of {part.document.tokens:,}"
-        lines += [f"--- {_printable(part.document.id)}, {of}", _printable(tokenizer.decode(part.ids), "\n\t")]
+        lines += [f"--- {printable(part.document.id)}, {of}", printable(tokenizer.decode(part.ids), "\n\t")]
     return "\n".join(lines)
 
 
@@ -143,12 +145,12 @@ def _json(one: Traced, tokenizer: Tokenizer) -> dict[str, Any]:
 
 
 def _sought(one: Sought) -> str:
-    from dataprep.retention import aligned
+    from dataprep.retention import aligned, printable
 
     d = one.document
-    lines = [f"{_printable(d.id)}: {d.tokens:,} tokens in {one.corpus}", f"  from  {d.input}, offset {d.offset}"]
+    lines = [f"{printable(d.id)}: {d.tokens:,} tokens in {one.corpus}", f"  from  {d.input}, offset {d.offset}"]
     if d.url:
-        lines.append(f"  url   {_printable(d.url)}")
+        lines.append(f"  url   {printable(d.url)}")
     if one.split == "validation":
         return "\n".join([*lines, "  is in the validation split: never trained on"])
     if one.left_out:
@@ -168,8 +170,3 @@ def _sought_json(one: Sought) -> dict[str, Any]:
 
 def _dump(value: object) -> str:
     return json.dumps(value, ensure_ascii=False, indent=1)
-
-
-def _printable(text: str, also: str = "") -> str:
-    """Text from the web may hold control characters, which a terminal would obey."""
-    return "".join(c if c.isprintable() or c in also else "\N{REPLACEMENT CHARACTER}" for c in text)

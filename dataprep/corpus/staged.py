@@ -7,7 +7,7 @@ from pathlib import Path
 
 from dataprep.errors import InputError
 from dataprep.home import home
-from dataprep.store import Published, Store, sha256_of
+from dataprep.store import Published, Store, file_sha256
 
 
 def local(store: Store, files: tuple[Published, ...]) -> tuple[Path, ...]:
@@ -29,8 +29,7 @@ def local(store: Store, files: tuple[Published, ...]) -> tuple[Path, ...]:
                 store.fs.get_file(f"{store.base}/{file.path}", str(temporary))
             except FileNotFoundError:
                 raise InputError(f"{store.path(file.path)}: does not exist") from None
-            with temporary.open("rb") as stream:
-                found = sha256_of(stream)
+            found = file_sha256(temporary)
             if found != file.sha256:
                 raise InputError(differs(store.path(file.path), found, file.sha256))
     return tuple(Path(cache.path(f"{folder}/{Path(file.path).name}")) for file in files)
@@ -51,7 +50,6 @@ def sha256(path: Path) -> str:
     now = {"path": absolute, "bytes": status.st_size, "mtime_ns": status.st_mtime_ns}
     if isinstance(known, dict) and {k: known.get(k) for k in now} == now:
         return str(known["sha256"])
-    with path.open("rb") as stream:
-        found = sha256_of(stream)
+    found = file_sha256(path)
     cache.publish_json(relative, {**now, "sha256": found})
     return found

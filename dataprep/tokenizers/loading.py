@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from dataprep.errors import InputError
-from dataprep.store import sha256_of
+from dataprep.store import file_sha256
 from dataprep.tokenizers.exactness import first_difference
 from dataprep.tokenizers.library import Fast, Library, Recipe
 from dataprep.tokenizers.tokenizer import Tokenizer
@@ -25,8 +25,7 @@ def load(path: str | Path) -> Tokenizer:
     Raises InputError, one line, for what is missing, damaged or of no known kind.
     """
     file = _file(Path(path))
-    with file.open("rb") as stream:
-        sha256 = sha256_of(stream)
+    sha256 = file_sha256(file)
     files = [file]
     card = file.parent / CARD
     if file.name in FILES and card.is_file():

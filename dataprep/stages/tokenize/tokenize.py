@@ -20,7 +20,7 @@ from dataprep.documents import Documents
 from dataprep.errors import RunError, UsageError
 from dataprep.shards import ParquetShard
 from dataprep.stage import Build, Example, Fraction
-from dataprep.store import describe, json_bytes, sha256_of
+from dataprep.store import describe, file_sha256, json_bytes
 from dataprep.text.spans import Bools, Int64s, TextBuffers
 
 if TYPE_CHECKING:
@@ -116,7 +116,7 @@ class Tokenize(Build):
                     f"tokenize: {wanted}: {tokenizer.file} has no {what} token; "
                     f"set {wanted} to false, or take a tokenizer that has one"
                 )
-        return {path.name: _sha256(path) for path in tokenizer.files}
+        return {path.name: file_sha256(path) for path in tokenizer.files}
 
     def notes(self) -> tuple[str, ...]:
         slow = self._tokenizer().why_slow
@@ -267,11 +267,6 @@ def _loaded(path: str, stamps: tuple[tuple[str, int, int], ...]) -> Tokenizer:
     from dataprep.tokenizers import load
 
     return load(path)
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as stream:
-        return sha256_of(stream)
 
 
 # ---------------------------------------------------------------- a shard
