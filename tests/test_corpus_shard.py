@@ -194,8 +194,8 @@ def test_checksums_are_remembered_while_files_stay(tmp_path: Path, monkeypatch: 
 
     folder = write_tokens(tmp_path / "web", [[10], [20]])
     read = []
-    real = staged.sha256_of
-    monkeypatch.setattr(staged, "sha256_of", lambda stream: read.append(stream.name) or real(stream))
+    real = staged.file_sha256
+    monkeypatch.setattr(staged, "file_sha256", lambda path: read.append(str(path)) or real(path))
     verify(open_tokens(str(folder)), full=True)
     assert len(read) == 7
     verify(open_tokens(str(folder)), full=True)
