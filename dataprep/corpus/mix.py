@@ -31,7 +31,8 @@ def _number(value: object) -> object:
     return Fraction(digits) * scale
 
 
-def _whole(value: object) -> object:
+def whole(value: object) -> object:
+    """`1.4T`, `300B`, `1.4e12` as the whole number that they are; other types as they are."""
     exact = _number(value)
     if not isinstance(exact, Fraction):
         return exact
@@ -40,7 +41,7 @@ def _whole(value: object) -> object:
     return exact.numerator
 
 
-Count = Annotated[int, BeforeValidator(_whole), Field(ge=1)]
+Count = Annotated[int, BeforeValidator(whole), Field(ge=1)]
 """A whole number; `1.4e12` and `1.4T` are ones."""
 Share = Annotated[Fraction, BeforeValidator(_number), Field(ge=0)]
 """Exactly what was written: 0.1 is one tenth."""

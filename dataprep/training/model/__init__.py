@@ -1,0 +1,1 @@
+"""One configuration and one causal transformer that spans published language models."""

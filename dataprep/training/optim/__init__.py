@@ -1,0 +1,1 @@
+"""Optimisers, what they apply to, and how the learning rate moves."""
