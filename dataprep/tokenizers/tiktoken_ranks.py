@@ -52,10 +52,10 @@ class Tiktoken:
         self.special = {
             str(literal): int(token) for literal, token in said.get("special", about["special_tokens"]).items()
         }
-        ranks = _ranks(path)
+        held = ranks(path)
         try:
             self._encoding = tiktoken.Encoding(
-                path.stem, pat_str=self._pattern, mergeable_ranks=ranks, special_tokens=self.special
+                path.stem, pat_str=self._pattern, mergeable_ranks=held, special_tokens=self.special
             )
         except Exception as error:  # the pattern is compiled in Rust, which raises what it likes
             raise InputError(f"{path}: tiktoken can't use it: {' '.join(str(error).split())}") from error
@@ -142,20 +142,20 @@ def _unknown(path: Path, name: str, known: list[str], said: bool) -> str:
     )
 
 
-def _ranks(path: Path) -> dict[bytes, int]:
+def ranks(path: Path) -> dict[bytes, int]:
     """Piece -> rank. Raises InputError if the file is not one of ranks."""
     import base64
 
-    ranks = {}
+    found = {}
     for number, line in enumerate(path.read_bytes().splitlines(), 1):
         if not line:
             continue
         piece, _, rank = line.partition(b" ")
         try:
-            ranks[base64.b64decode(piece, validate=True)] = int(rank)
+            found[base64.b64decode(piece, validate=True)] = int(rank)
         except ValueError:
             raise InputError(f"{path}: line {number} is not a piece in base64 and its rank") from None
-    missing = sum(bytes([byte]) not in ranks for byte in range(256))
+    missing = sum(bytes([byte]) not in found for byte in range(256))
     if missing:
         raise InputError(f"{path}: {missing} of 256 bytes have no rank; it is not a whole file of ranks")
-    return ranks
+    return found

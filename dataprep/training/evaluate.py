@@ -1,0 +1,198 @@
+"""Loss, perplexity and bits per byte of each source: on documents that are never trained on, or on any others."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, nullcontext
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from dataprep.corpus.rows import Batch, Rows
+from dataprep.corpus.stream import Stream
+from dataprep.corpus.tokens import Split, TokenCorpus
+from dataprep.corpus.windows import Concatenated
+from dataprep.text.spans import Int64s
+from dataprep.training.objective import causal_lm
+
+if TYPE_CHECKING:
+    import torch
+
+    from dataprep.corpus.reader import Reader
+
+Batches = Callable[[int], Iterator[Batch]]
+"""The rows of a source, so many at a time, in order; the last batch may be smaller."""
+_CHUNK = 2048
+"""Tokens whose logits are alive together: 400 MB for a vocabulary of 50,000."""
+
+
+def validation(
+    model: torch.nn.Module,
+    reader: Reader,
+    bytes_of: Int64s,
+    *,
+    rows: int,
+    max_rows: int | None,
+    device: torch.device | str,
+    rank: int = 0,
+    world: int = 1,
+    total: Callable[[torch.Tensor], torch.Tensor] = lambda tensor: tensor,
+    autocast: Callable[[], AbstractContextManager[Any]] = nullcontext,
+    mask_documents: bool = False,
+) -> dict[str, dict[str, float]]:
+    """The losses of a mix's validation documents, by source: see `losses`. Sources without any are left out."""
+    sources = {name: partial(reader.validation, name) for name in reader.corpora}
+    return losses(
+        model,
+        sources,
+        bytes_of,
+        rows=rows,
+        max_rows=max_rows,
+        device=device,
+        rank=rank,
+        world=world,
+        total=total,
+        autocast=autocast,
+        mask_documents=mask_documents,
+    )
+
+
+def losses(
+    model: torch.nn.Module,
+    sources: Mapping[str, Batches],
+    bytes_of: Int64s,
+    *,
+    rows: int,
+    max_rows: int | None,
+    device: torch.device | str,
+    rank: int = 0,
+    world: int = 1,
+    total: Callable[[torch.Tensor], torch.Tensor] = lambda tensor: tensor,
+    autocast: Callable[[], AbstractContextManager[Any]] = nullcontext,
+    mask_documents: bool = False,
+) -> dict[str, dict[str, float]]:
+    """Of each source with any rows: `loss` (nats a token), `perplexity`, `bits_per_byte`, `tokens`, `bytes`.
+
+    `bytes_of` is what `token_bytes` gives; `tokens` counts those that are predicted, `bytes` the text that they stand
+    for. Rows are divided among ranks, `rows` at a time on each, at most `max_rows` of a source; `total` sums a tensor
+    over ranks. Every rank runs the same number of forward passes of the same shape: where it has no row left it runs
+    padding. The sums do not depend on `rows` or `world`.
+    """
+    import torch
+
+    sums = torch.zeros(len(sources), 3, dtype=torch.float64, device=device)
+    training = model.training
+    model.eval()
+    try:
+        for n, batches in enumerate(sources.values()):
+            for batch in _up_to(batches(rows * world), max_rows):
+                sums[n] += _sums(model, _own(batch, rank, world), rows, bytes_of, device, autocast, mask_documents)
+    finally:
+        model.train(training)
+    found = total(sums).tolist()
+    return {name: _figures(*held) for name, held in zip(sources, found, strict=True) if held[1]}
+
+
+def documents(corpus: TokenCorpus, split: Split, length: int) -> Batches:
+    """The documents of a corpus, concatenated and cut into rows of `length` + 1 tokens that overlap by one."""
+
+    def batches(rows: int) -> Iterator[Batch]:
+        stream = Stream(corpus, split)
+        windows = Concatenated(stream, length)
+        for low in range(0, windows.count, rows):
+            numbers = np.arange(low, min(low + rows, windows.count))
+            part = Rows(len(numbers), length)
+            part.fill(range(len(numbers)), stream, windows.pieces(numbers), whole=False)
+            yield part.batch(0)
+
+    return batches
+
+
+def places(batch: Batch) -> tuple[Int64s, np.ndarray[Any, np.dtype[np.int32]]]:
+    """int64[rows, L] positions that count from 0 in each document, and int32[rows, L] the document's number in its row.
+
+    Of what a model reads of a batch, `tokens[:, :-1]`: what `mask_documents` needs.
+    """
+    rows, length = batch["loss"].shape
+    begins = np.zeros((rows, length + 1), np.bool_)
+    begins[np.repeat(np.arange(rows), np.diff(batch["offsets"])), batch["starts"]] = True
+    begins = begins[:, :length]
+    at = np.broadcast_to(np.arange(length), begins.shape)
+    positions = at - np.maximum.accumulate(np.where(begins, at, 0), axis=1)
+    return positions, (np.cumsum(begins, axis=1) - 1).astype(np.int32)
+
+
+def _up_to(batches: Iterator[Batch], most: int | None) -> Iterator[Batch]:
+    left = most
+    for batch in batches:
+        if left is None:
+            yield batch
+            continue
+        if left <= 0:
+            return
+        yield batch if len(batch["tokens"]) <= left else _some(batch, range(left))
+        left -= len(batch["tokens"])
+
+
+def _own(batch: Batch, rank: int, world: int) -> Batch:
+    return batch if world == 1 else _some(batch, range(rank, len(batch["tokens"]), world))
+
+
+def _some(batch: Batch, rows: range) -> Batch:
+    """Some rows of a batch, in this order."""
+    offsets = batch["offsets"]
+    parts = [batch["starts"][offsets[row] : offsets[row + 1]] for row in rows]
+    taken = list(rows)
+    return {
+        "tokens": batch["tokens"][taken],
+        "loss": batch["loss"][taken],
+        "starts": np.concatenate([batch["starts"][:0], *parts]),
+        "offsets": np.cumsum([0, *map(len, parts)]),
+    }
+
+
+def _sums(
+    model: torch.nn.Module,
+    batch: Batch,
+    rows: int,
+    bytes_of: Int64s,
+    device: torch.device | str,
+    autocast: Callable[[], AbstractContextManager[Any]],
+    mask_documents: bool,
+) -> torch.Tensor:
+    """float64[3]: nats, tokens, bytes of the rows of one forward pass, which is padded to `rows` rows."""
+    import torch
+
+    have, length = batch["loss"].shape
+    tokens = np.zeros((rows, length + 1), np.int64)
+    tokens[:have] = batch["tokens"]
+    mask = np.zeros((rows, length), np.bool_)
+    mask[:have] = batch["loss"]
+    more: dict[str, torch.Tensor] = {}
+    if mask_documents:
+        positions, numbers = np.zeros((rows, length), np.int64), np.zeros((rows, length), np.int32)
+        positions[:have], numbers[:have] = places(batch)
+        more = {"positions": torch.from_numpy(positions).to(device), "documents": torch.from_numpy(numbers).to(device)}
+    ids, counted = torch.from_numpy(tokens).to(device), torch.from_numpy(mask).to(device)
+
+    def nats(hidden: torch.Tensor, head: Callable[[torch.Tensor], torch.Tensor]) -> torch.Tensor:
+        return causal_lm(hidden, head, ids[:, 1:], counted, z_loss=0.0, chunk=_CHUNK).nll
+
+    with torch.no_grad(), autocast():
+        nll: torch.Tensor = model(ids[:, :-1], **more, then=nats)
+    text = int(bytes_of[tokens[:, 1:][mask]].sum())
+    counts = torch.tensor([int(mask.sum()), text], dtype=torch.float64, device=device)
+    return torch.cat([nll.double().sum().reshape(1), counts])
+
+
+def _figures(nats: float, tokens: float, text: float) -> dict[str, float]:
+    loss = nats / tokens
+    return {
+        "loss": loss,
+        "perplexity": math.exp(loss) if loss < 700 else math.inf,
+        "bits_per_byte": nats / math.log(2) / text if text else math.nan,
+        "tokens": int(tokens),
+        "bytes": int(text),
+    }
