@@ -71,7 +71,7 @@ def _reached(line: dict[str, Any]) -> int:
     """The last step of the run's present state once this line has happened."""
     if line["kind"] == "spike" and line.get("back_to") is not None:
         return int(line["back_to"])
-    return int(line["step"]) - (line["kind"] == "start")
+    return int(line["step"]) - int(line["kind"] == "start")
 
 
 def _finite(value: Any) -> Any:
@@ -164,19 +164,16 @@ class Progress:
     def validation(self, line: dict[str, Any]) -> None:
         """After a validation, with its line."""
         shown = (f"{name} {held['loss']:.4f}{_bits(held)}" for name, held in line["sources"].items())
-        self.note(f"step {line['step'] + 1:,}/{self._steps:,}: validation loss {', '.join(shown)}")
+        self.note(f"step {line['step']:,}: validation loss {', '.join(shown)}")
 
     def spike(self, line: dict[str, Any]) -> None:
         """After a spike, with its line."""
         self._spikes += 1
         skipped = ", ".join(f"{first:,} to {last - 1:,}" for first, last in line.get("skipped") or [])
         back = line.get("back_to")
-        done = f"; back to the checkpoint after step {back + 1:,}" if back is not None else ""
-        self.note(
-            f"step {line['step'] + 1:,}: spike of {'numbers' if line['value'] == 'not finite' else line['value']}"
-            f"{' that are not finite' if line['value'] == 'not finite' else ''}{done}"
-            f"{f', samples {skipped} skipped' if skipped else ''}"
-        )
+        what = "loss or gradient is not finite" if line["value"] == "not finite" else f"spike of {line['value']}"
+        done = f"; back to the checkpoint after step {back:,}" if back is not None else ""
+        self.note(f"step {line['step']:,}: {what}{done}{f', samples {skipped} skipped' if skipped else ''}")
 
     def note(self, text: str) -> None:
         """A line of its own."""
@@ -194,7 +191,7 @@ class Progress:
         rate = tokens / seconds if seconds else 0.0
         loss = line["loss"]
         parts = [
-            f"step {line['step'] + 1:,}/{self._steps:,}",
+            f"step {line['step']:,} of {self._steps - 1:,}",  # from 0, as `dataprep trace` counts
             "loss not finite" if loss is None or not math.isfinite(loss) else f"loss {loss:.4f}",
             f"{rate:,.0f} tokens/s",
         ]
