@@ -37,6 +37,7 @@ class Reader:
 
     def __init__(self, mix: Mix, opened: dict[str, Opened], state: State) -> None:
         self.mix = mix
+        self.opened = opened
         self.state = state
         self.sampler = Sampler(state)
         self.steps = self.sampler.steps.count
@@ -75,6 +76,10 @@ class Reader:
     def state_after(self, step: int) -> State:
         """What to keep, to go on after a step: on any number of ranks."""
         return self.state._replace(sample=self.sampler.steps.first(step + 1))
+
+    def at(self, state: State) -> Reader:
+        """The same mix and corpora from another place on."""
+        return Reader(self.mix, self.opened, state)
 
     def batch(self, step: int, rank: int = 0, world: int = 1) -> Batch:
         """The rows of a step that belong to a rank: those at places rank, rank + world, ... of the whole batch."""

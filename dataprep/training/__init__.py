@@ -7,3 +7,15 @@
     parallel    one device or many: the only file that knows of DDP and FSDP
     loop        the training loop, to be read from top to bottom
 """
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+
+from dataprep.errors import UsageError
+
+
+def need_torch() -> None:
+    """Raise UsageError, one line, where torch is not installed: machines that make data do not need it."""
+    if find_spec("torch") is None:
+        raise UsageError("training needs torch; type: pip install -c constraints.txt 'dataprep[train]'")

@@ -187,7 +187,7 @@ _PARTS: dict[str, type[_Settings]] = {
 }
 
 
-def load(path: str | Path | None, changes: tuple[str, ...] = (), **given: str | None) -> TrainSettings:
+def load(path: str | Path | None, changes: tuple[str, ...] = (), **given: Any) -> TrainSettings:
     """The settings in a YAML file, with `a.b=VALUE` changes and values given by flags. Raises UsageError, one line.
 
     Without a file the flags alone say what to do. The mix's path becomes absolute.
@@ -197,8 +197,11 @@ def load(path: str | Path | None, changes: tuple[str, ...] = (), **given: str | 
     if isinstance(raw.get("mix"), str) and path and "://" not in raw["mix"]:
         raw["mix"] = str(Path(path).resolve().parent / raw["mix"])
     for name, value in given.items():
-        if value is not None:
-            raw[name] = value
+        if value is None:
+            continue
+        if name == "mix" and "://" not in value:
+            value = str(Path(value).resolve())
+        raw[name] = value
     for change in changes:
         _change(raw, change)
     return parse(raw, where)

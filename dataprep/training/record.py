@@ -1,0 +1,131 @@
+"""What a run is made from, kept in its manifest; and whether a run that goes on is still the same one."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from dataprep import __version__, manifest
+from dataprep.corpus.reader import Reader
+from dataprep.corpus.tokens import TokenCorpus
+from dataprep.errors import UsageError
+from dataprep.store import Store, describe
+from dataprep.training.model.config import ModelConfig
+from dataprep.training.run import KIND
+from dataprep.training.settings import TrainSettings
+
+TOKENIZER = "tokenizer"
+_FIXED = ("optimizer.name", "seed", "init_from")
+"""Settings with which the steps that are done would have been others."""
+_NEUTRAL = ("name", "mix", "output")
+
+
+def describe_run(root: Path, settings: TrainSettings, config: ModelConfig, parameters: int, reader: Reader) -> dict[str, Any]:
+    """The manifest of a run: settings, model, and everything that it reads by checksum. Paths are relative to `root`."""
+    mix = Path(settings.mix)
+    corpora = {name: _corpus(corpus, root) for name, corpus in reader.corpora.items()}
+    told = settings.model_dump(mode="json")
+    told["mix"] = os.path.relpath(mix, root)
+    told["output"] = root.name
+    made = {
+        "version": manifest.VERSION,
+        "kind": KIND,
+        "pipeline": {"name": settings.name},
+        "inputs": [describe(mix, told["mix"])._asdict()],
+        "stages": [],
+        "shards": [],
+        "models": {},
+        "packages": {"dataprep": __version__, **{name: version(name) for name in ("numpy", "torch")}},
+        "parents": [
+            {"name": corpus.manifest["pipeline"]["name"], "fingerprint": corpus.manifest["fingerprint"]}
+            for corpus in reader.corpora.values()
+        ],
+        "settings": told,
+        "model": config.model_dump(mode="json"),
+        "parameters": parameters,
+        "data": corpora,
+        "changes": [],
+    }
+    identity = [made[key] for key in ("settings", "model", "data", "parents")]
+    made["fingerprint"] = hashlib.sha256(json.dumps(identity).encode()).hexdigest()[:32]
+    return made
+
+
+def _corpus(corpus: TokenCorpus, root: Path) -> dict[str, Any]:
+    where = corpus.root if "://" in corpus.root else os.path.relpath(corpus.root, root)
+    return {
+        "path": where,
+        "manifest_sha256": corpus.store.sha256(manifest.MANIFEST),
+        "sha256": corpus.sha256,
+        "tokenizer_sha256": corpus.tokenizer["sha256"],
+    }
+
+
+def keep_tokenizer(root: Path, reader: Reader) -> dict[str, Any]:
+    """Copy the tokenizer into the run's folder; what the manifest says of it: `tokenizer` and `artefacts`."""
+    corpus = next(iter(reader.corpora.values()))
+    file = corpus.tokenizer_file()
+    store = Store(str(root))
+    kept = []
+    for beside in sorted(file.parent.iterdir()):
+        if beside.is_file() and (beside == file or beside.stem == file.stem):
+            with store.publishing(f"{TOKENIZER}/{beside.name}") as temporary:
+                shutil.copyfile(beside, temporary)
+                kept.append(describe(temporary, f"{TOKENIZER}/{beside.name}")._asdict())
+    return {"tokenizer": {**corpus.tokenizer, "file": f"{TOKENIZER}/{file.name}"}, "artefacts": kept}
+
+
+def changes(old: dict[str, Any], new: dict[str, Any], step: int) -> list[dict[str, Any]]:
+    """What a run that goes on is asked to do otherwise from `step` on, to be kept in its manifest.
+
+    Raises UsageError, naming the setting, for what would make it another run. Data is the sampler's to compare.
+    """
+    for key, value in old["model"].items():
+        now = new["model"].get(key)
+        if now != value:
+            raise UsageError(
+                f"model: {key} was {value} when the run began and can't become {now}; set it back, or choose another "
+                "--output"
+            )
+    found = []
+    before, after = _flat(old["settings"]), _flat(new["settings"])
+    for key in sorted(before | after):
+        was, now = before.get(key), after.get(key)
+        if was == now or key in _NEUTRAL or key.startswith("model."):
+            continue
+        if key in _FIXED:
+            raise UsageError(
+                f"{key} was {was} when the run began and can't become {now}; set it back, or choose another --output"
+            )
+        found.append({"step": step, "setting": key, "from": was, "to": now})
+    return found
+
+
+def _flat(settings: dict[str, Any]) -> dict[str, Any]:
+    """`optimizer.clip: 1.0` for nested settings."""
+    found = {}
+    for key, value in settings.items():
+        if isinstance(value, dict):
+            found.update({f"{key}.{inner}": held for inner, held in value.items()})
+        else:
+            found[key] = value
+    return found
+
+
+def changed_data(old: dict[str, Any], new: dict[str, Any]) -> None:
+    """Raise UsageError, naming the source, if a corpus of the run is not the one that it began with."""
+    for name, was in old["data"].items():
+        now = new["data"].get(name)
+        if now is None:
+            continue  # the sampler says what to do about a source that is gone
+        for key, what in (("tokenizer_sha256", "tokenizer"), ("sha256", "tokens")):
+            if was[key] != now[key]:
+                raise UsageError(
+                    f"source {name}: the {what} of {now['path']} changed since the run began: sha256 {now[key][:16]}..., "
+                    f"was {was[key][:16]}...; restore it, or add new data as another source"
+                )
