@@ -31,7 +31,7 @@ class RopeScaling(BaseModel):
     """`llama3` and `yarn`: turns over the original context below which a frequency is divided in full (llama3's
     `low_freq_factor`; yarn's `beta_slow`)."""
     high_frequency: float = 4.0
-    """`llama3` and `yarn`: turns above which a frequency stays as it is (`high_freq_factor`; yarn's `beta_fast`, 32)."""
+    """`llama3` and `yarn`: turns above which a frequency stays (`high_freq_factor`; yarn's `beta_fast`: 32)."""
 
 
 class ModelConfig(BaseModel):
@@ -135,7 +135,9 @@ class ModelConfig(BaseModel):
     @model_validator(mode="after")
     def _fits(self) -> ModelConfig:
         if self.head_width is None and self.width % self.heads:
-            raise ValueError(f"width {self.width} is not a multiple of heads {self.heads}; change one or set head_width")
+            raise ValueError(
+                f"width {self.width} is not a multiple of heads {self.heads}; change one or set head_width"
+            )
         if self.heads % self.groups:
             raise ValueError(f"heads {self.heads} is not a multiple of kv_heads {self.groups}")
         if self.position == "rope" and self.head_dim % 2:

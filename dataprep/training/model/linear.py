@@ -1,0 +1,28 @@
+"""Several linear layers of one input as one matrix product."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+
+def together(x: Tensor, *layers: nn.Linear) -> tuple[Tensor, ...]:
+    """What each layer makes of x [..., in], in their order.
+
+    Under autocast the weights have to be copied to be cast, and the copy is one matrix: one product forward, one for
+    x's gradient. Elsewhere each layer runs by itself: a copy of the weights would live until the backward pass and
+    undo their sharding. So do layers that something else has taken hold of (adapters, parallel plans).
+    """
+    device = x.device.type
+    if not (torch.is_autocast_enabled(device) and all(_plain(layer) for layer in layers)):
+        return tuple(layer(x) for layer in layers)
+    dtype = torch.get_autocast_dtype(device)
+    weight = torch.cat([layer.weight.to(dtype) for layer in layers])
+    bias = None if layers[0].bias is None else torch.cat([layer.bias.to(dtype) for layer in layers])
+    sizes = [layer.out_features for layer in layers]
+    return torch.split(functional.linear(x, weight, bias), sizes, dim=-1)
+
+
+def _plain(layer: nn.Linear) -> bool:
+    return type(layer) is nn.Linear and not layer._forward_hooks and not layer._forward_pre_hooks
