@@ -22,13 +22,12 @@ CHINESE = "敏捷的棕色狐狸跳过了懒狗，今天天气很好。第3章�
 def tokenizers(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """One of each kind that is lossless."""
     folder = tmp_path_factory.mktemp("tokenizers")
-    made = {
+    return {
         "sentencepiece": trained(folder, "sentencepiece"),
         "byte-bpe": trained(folder, "byte-bpe"),
         "hf": other_tokenizer(folder / "hf", "hf"),
         "tiktoken": ranks(folder / "cl100k_base.tiktoken", folder / "tokenizer.json"),
     }
-    return made
 
 
 @pytest.mark.parametrize("kind", ["sentencepiece", "byte-bpe", "hf", "tiktoken"])

@@ -15,6 +15,7 @@ from dataprep.corpus.stream import Stream
 from dataprep.corpus.tokens import Split, TokenCorpus
 from dataprep.corpus.windows import Concatenated
 from dataprep.text.spans import Int64s
+from dataprep.training.batches import tensors
 from dataprep.training.objective import causal_lm
 
 if TYPE_CHECKING:
@@ -110,20 +111,6 @@ def documents(corpus: TokenCorpus, split: Split, length: int) -> Batches:
     return batches
 
 
-def places(batch: Batch) -> tuple[Int64s, np.ndarray[Any, np.dtype[np.int32]]]:
-    """int64[rows, L] positions that count from 0 in each document, and int32[rows, L] the document's number in its row.
-
-    Of what a model reads of a batch, `tokens[:, :-1]`: what `mask_documents` needs.
-    """
-    rows, length = batch["loss"].shape
-    begins = np.zeros((rows, length + 1), np.bool_)
-    begins[np.repeat(np.arange(rows), np.diff(batch["offsets"])), batch["starts"]] = True
-    begins = begins[:, :length]
-    at = np.broadcast_to(np.arange(length), begins.shape)
-    positions = at - np.maximum.accumulate(np.where(begins, at, 0), axis=1)
-    return positions, (np.cumsum(begins, axis=1) - 1).astype(np.int32)
-
-
 def _up_to(batches: Iterator[Batch], most: int | None) -> Iterator[Batch]:
     left = most
     for batch in batches:
@@ -165,26 +152,27 @@ def _sums(
     """float64[3]: nats, tokens, bytes of the rows of one forward pass, which is padded to `rows` rows."""
     import torch
 
-    have, length = batch["loss"].shape
-    tokens = np.zeros((rows, length + 1), np.int64)
-    tokens[:have] = batch["tokens"]
-    mask = np.zeros((rows, length), np.bool_)
-    mask[:have] = batch["loss"]
-    more: dict[str, torch.Tensor] = {}
-    if mask_documents:
-        positions, numbers = np.zeros((rows, length), np.int64), np.zeros((rows, length), np.int32)
-        positions[:have], numbers[:have] = places(batch)
-        more = {"positions": torch.from_numpy(positions).to(device), "documents": torch.from_numpy(numbers).to(device)}
-    ids, counted = torch.from_numpy(tokens).to(device), torch.from_numpy(mask).to(device)
+    columns = [None if column is None else _filled(column, rows) for column in tensors(batch, mask_documents)]
+    tokens, targets, counted, documents, positions = (
+        None if column is None else column.to(device, non_blocking=True) for column in columns
+    )
+    assert tokens is not None
+    assert targets is not None
+    assert counted is not None
 
     def nats(hidden: torch.Tensor, head: Callable[[torch.Tensor], torch.Tensor]) -> torch.Tensor:
-        return causal_lm(hidden, head, ids[:, 1:], counted, z_loss=0.0, chunk=_CHUNK).nll
+        return causal_lm(hidden, head, targets, counted, z_loss=0.0, chunk=_CHUNK).nll
 
     with torch.no_grad(), autocast():
-        nll: torch.Tensor = model(ids[:, :-1], **more, then=nats)
-    text = int(bytes_of[tokens[:, 1:][mask]].sum())
-    counts = torch.tensor([int(mask.sum()), text], dtype=torch.float64, device=device)
+        nll: torch.Tensor = model(tokens, positions=positions, documents=documents, then=nats)
+    text = int(bytes_of[batch["tokens"][:, 1:][batch["loss"]]].sum())
+    counts = torch.tensor([int(batch["loss"].sum()), text], dtype=torch.float64, device=device)
     return torch.cat([nll.double().sum().reshape(1), counts])
+
+
+def _filled(column: torch.Tensor, rows: int) -> torch.Tensor:
+    missing = rows - len(column)
+    return torch.cat([column, column.new_zeros(missing, column.shape[1])]) if missing else column
 
 
 def _figures(nats: float, tokens: float, text: float) -> dict[str, float]:
