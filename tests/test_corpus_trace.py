@@ -212,7 +212,7 @@ def test_trace_with_a_state(texts: Path) -> None:
         (["--samples", "9:3"], "--samples 9:3: write A:B"),
         (["--samples", "0:9999"], "--samples 0:9999: the run has samples 0 to 624"),
         (["--document", "x"], "no document 'x' in web"),
-        ([], "trace: give one of --step, --samples and --document"),
+        ([], "trace: give one of --step, --samples, --document and --spike"),
         (["--step", "1", "--samples", "0:1"], "trace: give one of"),
     ],
 )

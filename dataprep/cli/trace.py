@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     import numpy as np
 
     from dataprep.corpus.reader import Reader
@@ -19,31 +21,75 @@ EXCERPT_CHARACTERS = 72
 
 
 @click.command()
-@click.argument("mix", metavar="MIX")
+@click.argument("where", metavar="MIX|RUN")
 @click.option("--step", type=click.IntRange(0), help="All samples of this step.")
 @click.option("--samples", "span", metavar="A:B", help="Samples A to B - 1 of the run.")
 @click.option("--document", metavar="ID", help="The other way: in which samples and steps a document will be seen.")
-@click.option("--state", metavar="FILE", help="A run's state (JSON), if its mix has changed or it has skipped samples.")
+@click.option("--spike", type=click.IntRange(0), help="Of a RUN: what it wrote down of the spike at this step.")
+@click.option("--state", metavar="FILE", help="With a MIX: a run's state (JSON), if it has skipped samples or changed.")
 @click.option("--text", is_flag=True, help="Print each sample as the model saw it.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, with all token ids of samples.")
 def trace(
-    mix: str, step: int | None, span: str | None, document: str | None, state: str | None, text: bool, as_json: bool
+    where: str,
+    step: int | None,
+    span: str | None,
+    document: str | None,
+    spike: int | None,
+    state: str | None,
+    text: bool,
+    as_json: bool,
 ) -> None:
-    """Show what samples of the mix file MIX hold: source, epoch, window, and of each document how many tokens.
+    """Show what samples hold: source, epoch, window, and of each document how many tokens.
+
+    MIX is a mix file; RUN is the folder of a training run, of which the mix, the mixes that it had before, and the
+    samples that it has skipped are known.
 
     \b
     Examples:
       dataprep trace pipelines/mix.yaml --step 120
       dataprep trace pipelines/mix.yaml --samples 480:484 --text
       dataprep trace pipelines/mix.yaml --document 'web/page.html#0'
+      dataprep trace out/tiny --step 120
+      dataprep trace out/tiny --spike 340
     """
+    from pathlib import Path
+
     from dataprep.corpus import trace as tracing
+    from dataprep.errors import UsageError
+
+    if (step is not None) + (span is not None) + (document is not None) + (spike is not None) != 1:
+        raise UsageError("trace: give one of --step, --samples, --document and --spike")
+    run = Path(where).is_dir()
+    if spike is not None:
+        if not run:
+            raise UsageError(f"trace: {where} is no folder of a training run; --spike is of a run")
+        _spike(Path(where), spike, as_json)
+        return
+    if run and state is not None:
+        raise UsageError(f"trace: {where} has its own state; leave out --state, or name the mix file")
+    reader = _of_run(Path(where)) if run else _of_mix(where, state)
+    if document is not None:
+        sought = tracing.document(reader, document)
+        click.echo(_dump([_sought_json(one) for one in sought]) if as_json else "\n\n".join(map(_sought, sought)))
+        return
+    tokenizer = _tokenizer(reader)
+    found = tracing.samples(reader, _numbers(reader, step, span))
+    if run and found[-1].sample >= reader.state.sample:
+        done = f"{reader.next_step:,} step{'s' if reader.next_step != 1 else ''}"
+        click.echo(f"note: the newest checkpoint has {done}; later ones are shown as they will be", err=True)
+    if as_json:
+        click.echo(_dump([_json(one, tokenizer) for one in found]))
+    elif text:
+        click.echo("\n\n".join(_text(one, tokenizer) for one in found))
+    else:
+        click.echo("\n\n".join(_page(one, tokenizer) for one in found))
+
+
+def _of_mix(mix: str, state: str | None) -> Reader:
     from dataprep.corpus.reader import open_reader
     from dataprep.corpus.state import State
     from dataprep.errors import UsageError
 
-    if (step is not None) + (span is not None) + (document is not None) != 1:
-        raise UsageError("trace: give one of --step, --samples and --document")
     kept = None
     if state is not None:
         try:
@@ -53,19 +99,16 @@ def trace(
             raise UsageError(f"{state}: no such file") from None
         except (ValueError, UsageError) as error:
             raise UsageError(f"{state}: {error}") from None
-    reader = open_reader(mix, kept, full=False)
-    if document is not None:
-        sought = tracing.document(reader, document)
-        click.echo(_dump([_sought_json(one) for one in sought]) if as_json else "\n\n".join(map(_sought, sought)))
-        return
-    tokenizer = _tokenizer(reader)
-    found = tracing.samples(reader, _numbers(reader, step, span))
-    if as_json:
-        click.echo(_dump([_json(one, tokenizer) for one in found]))
-    elif text:
-        click.echo("\n\n".join(_text(one, tokenizer) for one in found))
-    else:
-        click.echo("\n\n".join(_page(one, tokenizer) for one in found))
+    return open_reader(mix, kept, full=False)
+
+
+def _of_run(folder: Path) -> Reader:
+    """The samples of a training run: of the mix it was given, as far as it has come, without what it skipped."""
+    from dataprep.corpus.reader import open_reader
+    from dataprep.training.run import open_run
+
+    run = open_run(folder)
+    return open_reader(run.mix, None if run.latest() is None else run.state(), full=False)
 
 
 def _numbers(reader: Reader, step: int | None, span: str | None) -> np.ndarray[Any, np.dtype[np.int64]]:
@@ -139,6 +182,66 @@ def _json(one: Traced, tokenizer: Tokenizer) -> dict[str, Any]:
         for part in one.parts
     ]
     return {**one._asdict(), "parts": parts}
+
+
+# ---------------------------------------------------------------- spikes
+
+
+def _spike(folder: Path, step: int, as_json: bool) -> None:
+    """The documents of a spike, as the run wrote them down when it happened."""
+    import pyarrow.parquet as pq
+
+    from dataprep.errors import UsageError
+    from dataprep.training.run import SPIKES, open_run
+
+    run = open_run(folder)
+    path = run.root / SPIKES / f"{step}.parquet"
+    if not path.exists():
+        steps = sorted(int(found.stem) for found in (run.root / SPIKES).glob("*.parquet") if found.stem.isdecimal())
+        known = f"spikes are at steps {', '.join(map(str, steps))}" if steps else "the run has had none"
+        raise UsageError(f"--spike {step}: {known}")
+    rows = pq.read_table(path).to_pylist()
+    if as_json:
+        click.echo(_dump(rows))
+        return
+    told = [spike for spike in run.skipped() if spike["step"] == step]
+    click.echo("\n\n".join([*map(_told, told), *_spike_pages(rows)]))
+
+
+def _told(spike: dict[str, Any]) -> str:
+    def number(value: float | str | None) -> str:
+        return "not known" if value is None else value if isinstance(value, str) else f"{value:.4g}"
+
+    skipped = ", ".join(f"{first:,} to {last - 1:,}" for first, last in spike["skipped"])
+    what = "loss or gradient not finite" if spike["value"] == "not finite" else f"{spike['value']} jumped"
+    mean, sigma = spike["mean"], spike["sigma"]
+    usual = "" if mean is None else f" (mean before {number(mean)}, deviation {number(sigma)})"
+    jumped = f"loss {number(spike['loss'])}, gradient norm {number(spike['grad_norm'])}{usual}"
+    back = "the beginning" if spike["back_to"] < 0 else f"after step {spike['back_to']:,}"
+    return f"step {spike['step']:,}: {what}: {jumped}\nback to {back}; samples skipped: {skipped}"
+
+
+def _spike_pages(rows: list[dict[str, Any]]) -> list[str]:
+    from dataprep.retention import aligned, printable
+
+    pages = []
+    for sample in dict.fromkeys(row["sample"] for row in rows):
+        parts = [row for row in rows if row["sample"] == sample]
+        one = parts[0]
+        head = (
+            f"sample {sample:,}, step {one['step']:,}: {one['source']}, epoch {one['epoch']}, window {one['window']:,}"
+        )
+        table = [("  place", "tokens", "document", "from")]
+        for part in parts:
+            where = f"{part['input']} {part['offset']}" + (f" {part['url']}" if part["url"] else "")
+            table.append((f"{part['place']:,}", f"{part['tokens']:,}", printable(part["id"]), printable(where)))
+        first, *lines = aligned(table, right=(0, 1)).splitlines()
+        shown = [head, first]
+        for line, part in zip(lines, parts, strict=True):
+            excerpt = printable(" ".join(part["excerpt"].split()))[:EXCERPT_CHARACTERS]
+            shown += [line, f"           {excerpt}"]
+        pages.append("\n".join(shown))
+    return pages
 
 
 # ---------------------------------------------------------------- documents

@@ -173,9 +173,11 @@ def _epochs(run: Run) -> dict[str, tuple[float, int]]:
         return {source.name: (0.0, 0) for source in state.plan.sources}
     sampler = Sampler(state)
     drawn = sampler.consumed(state.sample)
-    skipped = np.zeros(len(drawn), np.int64)
-    for first, last in set(state.skipped):
-        skipped += np.subtract(sampler.consumed(min(last, state.sample)), sampler.consumed(min(first, state.sample)))
+    skipped, at = np.zeros(len(drawn), np.int64), 0
+    for first, last in sorted(state.skipped):  # ranges may overlap
+        low, high = min(max(first, at), state.sample), min(max(last, at), state.sample)
+        skipped += np.subtract(sampler.consumed(high), sampler.consumed(low))
+        at = max(at, last)
     return {
         source.name: (float(drawn[n] - skipped[n]) / source.windows, int(skipped[n]))
         for n, source in enumerate(sampler.plan.sources)
