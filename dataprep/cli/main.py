@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import keyword
 import os
 import sys
 from pathlib import Path
@@ -20,17 +21,18 @@ _ORDER = (
 
 
 class Commands(click.Group):
-    """The file system is the registry: `cli/sample_web.py` holds `dataprep sample-web`."""
+    """The file system is the registry: `cli/sample_web.py` holds `dataprep sample-web`, `cli/import_.py` `import`."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        names = [p.stem.replace("_", "-") for p in _HERE.glob("*.py") if p.stem not in ("__init__", "main", "progress")]
+        stems = (p.stem for p in _HERE.glob("*.py") if p.stem not in ("__init__", "main", "progress"))
+        names = [stem.removesuffix("_").replace("_", "-") for stem in stems]
         return sorted(names, key=lambda name: (_ORDER.index(name) if name in _ORDER else len(_ORDER), name))
 
     def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
         if name not in self.list_commands(ctx):
             return None
-        module = importlib.import_module(f"dataprep.cli.{name.replace('-', '_')}")
-        command = getattr(module, name.replace("-", "_"))
+        word = name.replace("-", "_") + "_" * keyword.iskeyword(name)
+        command = getattr(importlib.import_module(f"dataprep.cli.{word}"), word)
         assert isinstance(command, click.Command)
         return command
 

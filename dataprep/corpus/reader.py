@@ -24,7 +24,7 @@ from dataprep.corpus.shard import Int64s
 from dataprep.corpus.state import State, begin, with_mix
 from dataprep.corpus.stream import Stream
 from dataprep.corpus.supply import refuse_shortage
-from dataprep.corpus.tokens import TokenCorpus, verify
+from dataprep.corpus.tokens import Split, TokenCorpus, verify
 from dataprep.corpus.windows import Concatenated, Windows
 from dataprep.errors import InputError, UsageError
 
@@ -119,13 +119,20 @@ class Reader:
         They are concatenated and cut however the mix packs, so that each token but the first is predicted exactly
         once, which a loss per byte needs. Nothing if the source has none.
         """
-        stream = Stream(self.corpora[source], "validation")
-        windows = Concatenated(stream, self.length)
-        for low in range(0, windows.count, rows):
-            numbers = np.arange(low, min(low + rows, windows.count))
-            part = Rows(len(numbers), self.length)
-            part.fill(range(len(numbers)), stream, windows.pieces(numbers), whole=False)
-            yield part.batch(self.pad) | {"source": np.full(len(numbers), source), "window": numbers}
+        for batch in in_order(self.corpora[source], "validation", self.length, rows, self.pad):
+            yield batch | {"source": np.full(len(batch["tokens"]), source)}
+
+
+def in_order(corpus: TokenCorpus, split: Split, length: int, rows: int, pad: int = 0) -> Iterator[Batch]:
+    """The documents of a split, concatenated and cut into rows of `length` + 1 tokens that overlap by one, `rows` rows
+    at a time: each token but the first is predicted exactly once. Batches have `window` besides, the rows' numbers."""
+    stream = Stream(corpus, split)
+    windows = Concatenated(stream, length)
+    for low in range(0, windows.count, rows):
+        numbers = np.arange(low, min(low + rows, windows.count))
+        part = Rows(len(numbers), length)
+        part.fill(range(len(numbers)), stream, windows.pieces(numbers), whole=False)
+        yield part.batch(pad) | {"window": numbers}
 
 
 def open_reader(mix: str | Path, state: State | None = None, *, full: bool = True) -> Reader:

@@ -3,25 +3,29 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from dataprep.corpus.rows import Batch, Rows
-from dataprep.corpus.stream import Stream
-from dataprep.corpus.tokens import Split, TokenCorpus
-from dataprep.corpus.windows import Concatenated
+from dataprep.corpus.mix import load as load_mix
+from dataprep.corpus.reader import in_order
+from dataprep.corpus.rows import Batch
+from dataprep.corpus.tokens import Split, open_tokens, verify
+from dataprep.errors import InputError, UsageError
 from dataprep.text.spans import Int64s
+from dataprep.tokenizers import load as load_tokenizer
 from dataprep.training.batches import tensors
 from dataprep.training.objective import causal_lm
+from dataprep.training.token_bytes import token_bytes
 
 if TYPE_CHECKING:
     import torch
 
     from dataprep.corpus.reader import Reader
+    from dataprep.training.run import Run
 
 Batches = Callable[[int], Iterator[Batch]]
 """The rows of a source, so many at a time, in order; the last batch may be smaller."""
@@ -96,21 +100,6 @@ def losses(
     return {name: _figures(*held) for name, held in zip(sources, found, strict=True) if held[1]}
 
 
-def documents(corpus: TokenCorpus, split: Split, length: int) -> Batches:
-    """The documents of a corpus, concatenated and cut into rows of `length` + 1 tokens that overlap by one."""
-
-    def batches(rows: int) -> Iterator[Batch]:
-        stream = Stream(corpus, split)
-        windows = Concatenated(stream, length)
-        for low in range(0, windows.count, rows):
-            numbers = np.arange(low, min(low + rows, windows.count))
-            part = Rows(len(numbers), length)
-            part.fill(range(len(numbers)), stream, windows.pieces(numbers), whole=False)
-            yield part.batch(0)
-
-    return batches
-
-
 def _up_to(batches: Iterator[Batch], most: int | None) -> Iterator[Batch]:
     left = most
     for batch in batches:
@@ -172,6 +161,8 @@ def _sums(
 
 def _filled(column: torch.Tensor, rows: int) -> torch.Tensor:
     missing = rows - len(column)
+    import torch
+
     return torch.cat([column, column.new_zeros(missing, column.shape[1])]) if missing else column
 
 
@@ -184,3 +175,79 @@ def _figures(nats: float, tokens: float, text: float) -> dict[str, float]:
         "tokens": int(tokens),
         "bytes": int(text),
     }
+
+
+# ---------------------------------------------------------------- a finished run
+
+
+def evaluate_run(
+    run: Run,
+    folders: Sequence[str],
+    split: Split,
+    *,
+    step: int | None = None,
+    max_rows: int | None = None,
+    device: str | None = None,
+) -> dict[str, dict[str, float]]:
+    """The losses of a run at a checkpoint on token corpora, by default its mix's; rows are as long as in training.
+
+    Raises InputError for corpora made with another tokenizer, and if no source has documents of the split.
+    """
+    where, autocast = _device(run, device)
+    names = folders or [source.manifest for source in load_mix(run.mix).sources.values()]
+    titles = folders or list(load_mix(run.mix).sources)
+    length = run.state(step).history[-1].plan.sequence_length
+    sources = {}
+    for title, folder in zip(titles, names, strict=True):
+        corpus = open_tokens(folder)
+        made, own = corpus.tokenizer["sha256"], run.manifest["tokenizer"]["sha256"]
+        if made != own:
+            raise InputError(
+                f"{folder}: its tokens were made with another tokenizer than the run's (sha256 {made[:16]}..., "
+                f"{own[:16]}...); tokenize it with {run.tokenizer_file}"
+            )
+        verify(corpus)
+        sources[title] = partial(in_order, corpus, split, length)
+    found = losses(
+        run.load_model(step, where),
+        sources,
+        token_bytes(load_tokenizer(run.tokenizer_file)),
+        rows=run.settings.micro_batch,
+        max_rows=max_rows,
+        device=where,
+        autocast=autocast,
+        mask_documents=run.settings.mask_documents,
+    )
+    if not found:
+        other = "set tokenize's validation_ratio" if split == "validation" else "there must be two tokens"
+        raise InputError(f"{', '.join(names)}: no {split} documents to predict; {other}, or choose another --split")
+    return found
+
+
+def run_tasks_of(
+    run: Run,
+    folder: str,
+    names: Sequence[str],
+    *,
+    step: int | None = None,
+    limit: int | None = None,
+    device: str | None = None,
+) -> dict[str, Any]:
+    """What a run at a checkpoint scores in lm-eval's tasks: see `harness.run_tasks`."""
+    from dataprep.training.harness import Scorer, run_tasks
+
+    where, autocast = _device(run, device)
+    scorer = Scorer(run.load_model(step, where), rows=run.settings.micro_batch, device=where, autocast=autocast)
+    return run_tasks(scorer, load_tokenizer(run.tokenizer_file), folder, names, limit)
+
+
+def _device(run: Run, asked: str | None) -> tuple[str, Callable[[], AbstractContextManager[Any]]]:
+    """Where to work, and the precision that the run was trained in."""
+    import torch
+
+    device = asked or ("cuda" if torch.cuda.is_available() else "cpu")
+    if device == "cuda" and not torch.cuda.is_available():
+        raise UsageError("--device cuda: torch finds no CUDA device here; leave it out to use the CPU")
+    if run.settings.precision == "fp32":
+        return device, nullcontext
+    return device, partial(torch.autocast, device, torch.bfloat16)

@@ -1,0 +1,210 @@
+"""Tasks of EleutherAI's lm-evaluation-harness, from local files, with a model of ours. Nothing is downloaded."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, chdir, nullcontext
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import torch
+from torch import Tensor
+
+from dataprep.errors import InputError, UsageError, did_you_mean
+from dataprep.tokenizers import Tokenizer
+from dataprep.training.model.cache import Cache
+from dataprep.training.model.transformer import Head, Transformer
+
+if TYPE_CHECKING:
+    from lm_eval.api.instance import Instance
+    from lm_eval.api.model import TemplateLM
+
+_CHUNK = 2048
+"""Tokens whose logits are alive together."""
+_NEW_TOKENS = 256
+"""Generated at most where a task does not say."""
+
+
+def need_lm_eval() -> None:
+    """Raise UsageError, one line, where lm-eval is not installed."""
+    if find_spec("lm_eval") is None:
+        raise UsageError("tasks need lm-eval; type: pip install -c constraints.txt 'dataprep[eval]'")
+
+
+class Scored(NamedTuple):
+    """A continuation after its context."""
+
+    log_p: float
+    """Sum over its tokens, in nats."""
+    greedy: bool
+    """Each of its tokens was the likeliest."""
+
+
+class Scorer:
+    """What a model says of continuations and what it continues with itself, on token ids."""
+
+    def __init__(
+        self,
+        model: Transformer,
+        *,
+        rows: int,
+        device: torch.device | str,
+        autocast: Callable[[], AbstractContextManager[Any]] = nullcontext,
+    ) -> None:
+        self.model, self.rows, self.device, self.autocast = model.eval(), rows, device, autocast
+        self.context = model.config.context
+
+    def score(self, pairs: Sequence[tuple[list[int], list[int]]]) -> list[Scored]:
+        """Of each (context, continuation), `rows` at a time, long ones first. A context that is too long loses its
+        beginning. Raises InputError for a continuation that has no room.
+        """
+        found: list[Scored | None] = [None] * len(pairs)
+        order = sorted(range(len(pairs)), key=lambda n: -sum(map(len, pairs[n])))
+        for low in range(0, len(order), self.rows):
+            chosen = order[low : low + self.rows]
+            for n, one in zip(chosen, self._score([pairs[n] for n in chosen]), strict=True):
+                found[n] = one
+        return [one for one in found if one is not None]
+
+    def _score(self, pairs: Sequence[tuple[list[int], list[int]]]) -> Iterator[Scored]:
+        inputs, spans = [], []
+        for before, after in pairs:
+            if len(after) > self.context:
+                raise InputError(
+                    f"a continuation of {len(after):,} tokens has no room in a context of {self.context:,}; shorten "
+                    "the task's answers"
+                )
+            ids = [*before, *after][-(self.context + 1) :][:-1]
+            inputs.append(ids)
+            spans.append((len(ids) - len(after), len(ids)))
+        tokens = torch.zeros(len(pairs), max(1, *map(len, inputs)), dtype=torch.int64)
+        for row, ids in enumerate(inputs):
+            tokens[row, : len(ids)] = torch.tensor(ids, dtype=torch.int64)
+        rows = torch.cat([torch.full((high - low,), n) for n, (low, high) in enumerate(spans)])
+        places = torch.cat([torch.arange(low, high) for low, high in spans])
+        targets = torch.tensor([token for _, after in pairs for token in after], dtype=torch.int64)
+
+        def last(hidden: Tensor, head: Head) -> tuple[Tensor, Tensor]:
+            # Logits only where a token of a continuation is predicted.
+            held = hidden[rows.to(hidden.device), places.to(hidden.device)]
+            wanted = targets.to(hidden.device)
+            parts = [
+                _of_targets(head(held[low : low + _CHUNK]), wanted[low : low + _CHUNK])
+                for low in range(0, max(1, len(held)), _CHUNK)
+            ]
+            return torch.cat([log_p for log_p, _ in parts]), torch.cat([best for _, best in parts])
+
+        with torch.no_grad(), self.autocast():
+            log_p, best = self.model(tokens.to(self.device), then=last)
+        lengths = [high - low for low, high in spans]
+        for part, likeliest in zip(log_p.cpu().split(lengths), best.cpu().split(lengths), strict=True):
+            yield Scored(float(part.double().sum()), bool(likeliest.all()))
+
+    def continued(self, context: list[int], most: int, done: Callable[[list[int]], bool]) -> list[int]:
+        """The likeliest token after each other, until `done` says so of those that are new, or there are `most`."""
+        room = max(1, self.context - most)
+        tokens = torch.tensor([context[-room:]], dtype=torch.int64, device=self.device)
+        most = min(most, self.context - tokens.shape[1] + 1)
+        cache, new = Cache(self.context), list[int]()
+        with torch.no_grad(), self.autocast():
+            while len(new) < most and not done(new):
+                logits = self.model(tokens, cache=cache, then=lambda hidden, head: head(hidden[:, -1]))
+                tokens = logits.argmax(-1, keepdim=True)
+                new.append(int(tokens))
+        return new
+
+
+def _of_targets(logits: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
+    """float32[n] log-probability of each target and bool[n] whether it is the likeliest."""
+    log_p = torch.log_softmax(logits.float(), -1)
+    return log_p.gather(1, targets[:, None])[:, 0], log_p.argmax(-1) == targets
+
+
+def language_model(scorer: Scorer, tokenizer: Tokenizer) -> TemplateLM:
+    """The model as lm-eval takes it. Texts without a context begin after the token that separates documents."""
+    need_lm_eval()
+    from lm_eval.api.model import TemplateLM
+    from lm_eval.utils import get_rolling_token_windows, make_disjoint_window
+
+    separator = next((token for token in (tokenizer.eos, tokenizer.bos) if token is not None), 0)
+
+    class LanguageModel(TemplateLM):  # type: ignore[misc]
+        """lm-eval is not there to inherit from until it is asked for."""
+
+        @property
+        def eot_token_id(self) -> int:
+            return separator
+
+        def tok_encode(self, string: str, add_special_tokens: bool | None = None, **_: Any) -> list[int]:
+            return tokenizer.encode_one(string)
+
+        def _loglikelihood_tokens(self, requests: Any, **_: Any) -> list[tuple[float, bool]]:
+            found = scorer.score([(before, after) for _, before, after in requests])
+            return [(one.log_p, one.greedy) for one in found]
+
+        def loglikelihood_rolling(self, requests: list[Instance], disable_tqdm: bool = False) -> list[float]:
+            windows = [
+                [
+                    make_disjoint_window(window)
+                    for window in get_rolling_token_windows(
+                        self.tok_encode(request.args[0]), self.prefix_token_id, scorer.context, 1
+                    )
+                ]
+                for request in requests
+            ]
+            found = iter(scorer.score([pair for held in windows for pair in held]))
+            return [sum(next(found).log_p for _ in held) for held in windows]
+
+        def generate_until(self, requests: list[Instance], disable_tqdm: bool = False) -> list[str]:
+            return [self._until(*request.args) for request in requests]
+
+        def _until(self, context: str, how: dict[str, Any]) -> str:
+            if how.get("do_sample") or how.get("num_beams", 1) != 1:
+                raise UsageError("generation_kwargs: only greedy generation is here; leave out do_sample and num_beams")
+            until = how.get("until") or []
+            stops = [until] if isinstance(until, str) else list(until)
+            before = self.tok_encode(context) or [separator]
+
+            def done(new: list[int]) -> bool:
+                return bool(new) and (new[-1] == tokenizer.eos or any(stop in tokenizer.decode(new) for stop in stops))
+
+            new = scorer.continued(before, int(how.get("max_gen_toks", _NEW_TOKENS)), done)
+            text = tokenizer.decode(new[:-1] if new and new[-1] == tokenizer.eos else new)
+            return text[: min((text.find(stop) for stop in stops if stop in text), default=len(text))]
+
+    return LanguageModel()
+
+
+def run_tasks(
+    scorer: Scorer, tokenizer: Tokenizer, folder: str | Path, names: Sequence[str], limit: int | None = None
+) -> dict[str, Any]:
+    """What tasks of the YAML files in a folder find, by task and metric, as lm-eval gives it; at most `limit` documents
+    of each task. Paths in the YAML files are relative to the folder. Raises UsageError for a task that is not there.
+    """
+    need_lm_eval()
+    root = Path(folder)
+    if not root.is_dir():
+        raise UsageError(f"{root}: no such folder; give one with lm-eval's YAML tasks")
+    for offline in ("HF_HUB_OFFLINE", "HF_DATASETS_OFFLINE"):  # read when those libraries are imported
+        os.environ[offline] = "1"
+    from lm_eval.evaluator import simple_evaluate
+    from lm_eval.tasks import TaskManager
+
+    tasks = TaskManager(include_path=str(root.resolve()), include_defaults=False)
+    known = [*tasks.all_tasks]
+    for name in names:
+        if name not in known:
+            raise UsageError(f"{root}: has no task '{name}'{did_you_mean(name, known)}")
+    with chdir(root):
+        found = simple_evaluate(
+            model=language_model(scorer, tokenizer),
+            tasks=list(names or known),
+            task_manager=tasks,
+            limit=limit,
+            log_samples=False,
+            bootstrap_iters=1000,
+        )
+    assert found is not None
+    return dict(found["results"])
