@@ -73,7 +73,7 @@ def step_of(
 
 
 def tensors(batch: Batch, mask_documents: bool) -> list[Tensor | None]:
-    """`tokens`, `targets`, `loss`, `documents`, `positions` of a reader's batch, on the CPU; the last two may be None."""
+    """`tokens`, `targets`, `loss`, `documents`, `positions` of a batch, on the CPU; the last two may be None."""
     tokens = torch.from_numpy(batch["tokens"].astype(np.int64))
     loss = torch.from_numpy(batch["loss"])
     documents: Tensor | None = None

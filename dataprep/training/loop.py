@@ -37,7 +37,7 @@ from dataprep.training.model.presets import resolve
 from dataprep.training.model.transformer import Transformer
 from dataprep.training.objective import causal_lm
 from dataprep.training.optim import build, schedule
-from dataprep.training.run import LOG, SKIPPED, SPIKES, Run, exists, open_run, read_skipped, with_skipped
+from dataprep.training.run import LOG, SKIPPED, SPIKES, Run, open_run, read_skipped, with_skipped
 from dataprep.training.settings import TrainSettings
 from dataprep.training.token_bytes import token_bytes
 
@@ -63,7 +63,7 @@ def pretrain(settings: TrainSettings, *, device: str | None = None, until: int |
     anything starts for settings that do not fit together and for data that has changed.
     """
     root = Path(settings.output)
-    kept = open_run(root) if exists(root) else None
+    kept = open_run(root) if (root / manifest.MANIFEST).exists() else None
     start = kept.latest() if kept else None
     world = launch.start(device)
     with ExitStack() as stack:
@@ -85,13 +85,15 @@ def pretrain(settings: TrainSettings, *, device: str | None = None, until: int |
             model, settings.optimizer, device_type=world.device.type, shard_states=strategy == "zero1"
         )
         if first:
-            store = Store(str(root))
-            store.publish_json(manifest.MANIFEST, made | record.keep_tokenizer(root, reader))
+            made |= record.keep_tokenizer(root, reader)
+            Store(str(root)).publish_json(manifest.MANIFEST, made)
         loop = _Loop(root, settings, config, world, strategy, reader, model, optimizer)
         stack.callback(loop.close)
         loop.begin(start, kept)
         with _stopping() as asked:
             loop.run(until if until is not None else reader.steps, asked)
+        if first:
+            Store(str(root)).publish_json(manifest.MANIFEST, made | {"accounts": record.accounts(loop.reader)})
         return Outcome(loop.reader.next_step, loop.reader.steps, asked())
 
 
@@ -136,7 +138,7 @@ class _Loop:
     # ------------------------------------------------------------ beginning, and going back
 
     def begin(self, start: int | None, kept: Run | None) -> None:
-        """Load the checkpoint after `start` steps; without one keep the initial weights: a spike may lead back to them."""
+        """Load the checkpoint after `start` steps, or keep the initial weights: a spike may lead back to them."""
         if self.first:
             self.log = Log(self.root / LOG)
             self.progress = Progress(self.reader.steps, tokens=self.reader.sampler.total * self.reader.length)
@@ -251,9 +253,7 @@ class _Loop:
             )
             with parallel.last_micro_batch(self.model, n == len(step.micros) - 1):
                 with self.autocast():
-                    sums = self.model(
-                        micro.tokens, positions=micro.positions, documents=micro.documents, then=loss_of
-                    )
+                    sums = self.model(micro.tokens, positions=micro.positions, documents=micro.documents, then=loss_of)
                 (sums.loss * scale).backward()
             per_source[0].index_add_(0, micro.sources, sums.nll.double())
             per_source[1].index_add_(0, micro.sources, sums.tokens.double())

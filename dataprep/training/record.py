@@ -10,6 +10,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from dataprep import __version__, manifest
 from dataprep.corpus.reader import Reader
 from dataprep.corpus.tokens import TokenCorpus
@@ -25,7 +27,9 @@ _FIXED = ("optimizer.name", "seed", "init_from")
 _NEUTRAL = ("name", "mix", "output")
 
 
-def describe_run(root: Path, settings: TrainSettings, config: ModelConfig, parameters: int, reader: Reader) -> dict[str, Any]:
+def describe_run(
+    root: Path, settings: TrainSettings, config: ModelConfig, parameters: int, reader: Reader
+) -> dict[str, Any]:
     """The manifest of a run: settings, model, and everything that it reads by checksum. Paths are relative to `root`."""
     mix = Path(settings.mix)
     corpora = {name: _corpus(corpus, root) for name, corpus in reader.corpora.items()}
@@ -126,6 +130,32 @@ def changed_data(old: dict[str, Any], new: dict[str, Any]) -> None:
         for key, what in (("tokenizer_sha256", "tokenizer"), ("sha256", "tokens")):
             if was[key] != now[key]:
                 raise UsageError(
-                    f"source {name}: the {what} of {now['path']} changed since the run began: sha256 {now[key][:16]}..., "
-                    f"was {was[key][:16]}...; restore it, or add new data as another source"
+                    f"source {name}: the {what} of {now['path']} changed since the run began: sha256 "
+                    f"{now[key][:16]}..., was {was[key][:16]}...; restore it, or add new data as another source"
                 )
+
+
+def accounts(reader: Reader) -> dict[str, Any]:
+    """What the run has trained on by now, and what it has left out: samples, tokens and epochs of each source."""
+    state, sampler = reader.state, reader.sampler
+    drawn = np.array(sampler.consumed(state.sample), np.int64)
+    left_out = np.zeros_like(drawn)
+    for first, last in state.skipped:
+        numbers = np.arange(first, min(last, state.sample))
+        left_out += np.bincount(sampler.at(numbers).source, minlength=len(drawn))
+    trained = drawn - left_out
+    return {
+        "steps": reader.next_step,
+        "samples": int(trained.sum()),
+        "tokens": int(trained.sum()) * reader.length,
+        "skipped_samples": int(left_out.sum()),
+        "sources": {
+            name: {
+                "samples": int(trained[n]),
+                "tokens": int(trained[n]) * reader.length,
+                "skipped_samples": int(left_out[n]),
+                "epochs": round(int(drawn[n]) / reader.windows[n].count, 4),
+            }
+            for n, name in enumerate(sampler.names)
+        },
+    }

@@ -115,7 +115,9 @@ def read_skipped(root: Path) -> list[dict[str, Any]]:
     except FileNotFoundError:
         return []
     except (ValueError, KeyError, TypeError) as error:
-        raise InputError(f"{root}/{SKIPPED}: is damaged ({error}); restore it: it says what was not trained on") from error
+        raise InputError(
+            f"{root}/{SKIPPED}: is damaged ({error}); restore it: it says what was not trained on"
+        ) from error
 
 
 def with_skipped(state: State, spikes: list[dict[str, Any]]) -> State:
@@ -141,5 +143,7 @@ def open_run(folder: str | Path) -> Run:
     root = Path(folder)
     made = manifest.read(str(root), "pretrain")
     if made["kind"] != KIND:
-        raise InputError(f"{root}: holds {made['kind']}, not a training run; name a folder that `dataprep pretrain` wrote")
+        raise InputError(
+            f"{root}: holds {made['kind']}, not a training run; name a folder that `dataprep pretrain` wrote"
+        )
     return Run(root, made)

@@ -96,7 +96,8 @@ class Parallel(_Settings):
     """`ddp`: everything on each device; `zero1`: optimiser state divided; `zero2`: gradients too; `zero3`: weights too.
     None for `single` on one process and `ddp` on several."""
     checkpointing: Literal["none", "full", "selective"] = "none"
-    """Activations worked out again in the backward pass: of whole blocks, or of all but matrix products and attention."""
+    """Activations worked out again in the backward pass: of whole blocks, or of all but matrix products and
+    attention."""
     compile: bool = False
     """`torch.compile`, a block at a time."""
 
