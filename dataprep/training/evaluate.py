@@ -153,7 +153,7 @@ def _sums(
         return causal_lm(hidden, head, targets, counted, z_loss=0.0, chunk=_CHUNK).nll
 
     with torch.no_grad(), autocast():
-        nll: torch.Tensor = model(tokens, positions=None, documents=documents, then=nats)
+        nll: torch.Tensor = model(tokens, positions=positions, documents=documents, then=nats)
     text = int(bytes_of[batch["tokens"][:, 1:][batch["loss"]]].sum())
     counts = torch.tensor([int(batch["loss"].sum()), text], dtype=torch.float64, device=device)
     return torch.cat([nll.double().sum().reshape(1), counts])
