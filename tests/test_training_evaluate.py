@@ -264,19 +264,6 @@ def test_scores_are_those_of_the_plain_formula(speaker: tuple[Transformer, Token
         Scorer(model, rows=2, device="cpu").score([([1], [2] * 33)])
 
 
-def test_generation_with_a_cache_is_the_likeliest_token_each_time(speaker: tuple[Transformer, Tokenizer]) -> None:
-    model, _ = speaker
-    context = list(range(100, 120))
-    expected = list(context)
-    for _ in range(12):
-        with torch.no_grad():
-            expected.append(int(model(torch.tensor([expected]))[0, -1].argmax()))
-    scorer = Scorer(model, rows=1, device="cpu")
-    assert scorer.continued(context, 12, lambda new: False) == expected[20:]
-    assert scorer.continued([7] * 40 + context, 12, lambda new: False) == expected[20:]  # no room for its beginning
-    assert scorer.continued(context, 12, lambda new: new[-1:] == expected[23:24]) == expected[20:24]
-
-
 @pytest.mark.filterwarnings("ignore")  # those of libraries that lm-eval loads
 def test_local_tasks_run_offline(
     speaker: tuple[Transformer, Tokenizer], tasks: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -312,11 +299,21 @@ def test_local_tasks_run_offline(
     assert 0 <= found["until"]["exact_match,none"] <= 1
 
     spoken = language_model(Scorer(model, rows=3, device="cpu"), tokenizer)
-    whole = spoken._until("the people", {"max_gen_toks": 8})
-    stop = tokenizer.decode(tokenizer.encode_one(whole)[3:5])
-    assert spoken._until("the people", {"max_gen_toks": 8, "until": [stop]}) == whole[: whole.index(stop)]
-    with pytest.raises(UsageError, match=r"generation_kwargs: only greedy generation is here"):
-        spoken._until("the people", {"do_sample": True})
+    for context in ("the people", PROSE):  # the second has no room for its beginning
+        ids = tokenizer.encode_one(context)[-24:]
+        for _ in range(8):
+            with torch.no_grad():
+                ids.append(int(model(torch.tensor([ids]))[0, -1, : tokenizer.vocab_size].argmax()))
+        whole = tokenizer.decode(ids[-8:])
+        assert spoken._until(context, {"max_gen_toks": 8}) == whole
+        stop = tokenizer.decode(ids[-5:-3])
+        assert spoken._until(context, {"max_gen_toks": 8, "until": [stop]}) == whole[: whole.index(stop)]
+    assert spoken.tok_encode("it") == tokenizer.encode_one("it")
+    begun = language_model(Scorer(model, rows=3, device="cpu"), tokenizer, begins_with_bos=True)
+    assert begun.prefix_token_id == tokenizer.bos
+    assert begun._encode_pair("the", " people") == ([1, *tokenizer.encode_one("the")], tokenizer.encode_one(" people"))
+    with pytest.raises(UsageError, match=r"generation_kwargs: num_beams is not here"):
+        spoken._until("the people", {"num_beams": 4})
     with pytest.raises(UsageError, match="has no task 'choise'; did you mean 'choice'"):
         run_tasks(Scorer(model, rows=3, device="cpu"), tokenizer, tasks, ["choise"])
     with pytest.raises(UsageError, match="nowhere: no such folder"):

@@ -238,7 +238,14 @@ def run_tasks_of(
 
     where, autocast = _device(run, device)
     scorer = Scorer(run.load_model(step, where), rows=run.settings.micro_batch, device=where, autocast=autocast)
-    return run_tasks(scorer, load_tokenizer(run.tokenizer_file), folder, names, limit)
+    return run_tasks(
+        scorer,
+        load_tokenizer(run.tokenizer_file),
+        folder,
+        names,
+        limit=limit,
+        begins_with_bos=bool(run.manifest["tokenizer"].get("prepend_bos")),
+    )
 
 
 def _device(run: Run, asked: str | None) -> tuple[str, Callable[[], AbstractContextManager[Any]]]:

@@ -14,7 +14,8 @@ from torch import Tensor
 
 from dataprep.errors import InputError, UsageError, did_you_mean
 from dataprep.tokenizers import Tokenizer
-from dataprep.training.model.cache import Cache
+from dataprep.training.generate import Sampling
+from dataprep.training.generate import tokens as generated
 from dataprep.training.model.transformer import Head, Transformer
 
 if TYPE_CHECKING:
@@ -25,6 +26,8 @@ _CHUNK = 2048
 """Tokens whose logits are alive together."""
 _NEW_TOKENS = 256
 """Generated at most where a task does not say."""
+_SEED = 0
+"""Of tasks that ask for sampling: the same answers each time."""
 
 
 def need_lm_eval() -> None:
@@ -43,7 +46,7 @@ class Scored(NamedTuple):
 
 
 class Scorer:
-    """What a model says of continuations and what it continues with itself, on token ids."""
+    """What a model says of continuations, on token ids."""
 
     def __init__(
         self,
@@ -102,19 +105,6 @@ class Scorer:
         for part, likeliest in zip(log_p.cpu().split(lengths), best.cpu().split(lengths), strict=True):
             yield Scored(float(part.double().sum()), bool(likeliest.all()))
 
-    def continued(self, context: list[int], most: int, done: Callable[[list[int]], bool]) -> list[int]:
-        """The likeliest token after each other, until `done` says so of those that are new, or there are `most`."""
-        room = max(1, self.context - most)
-        tokens = torch.tensor([context[-room:]], dtype=torch.int64, device=self.device)
-        most = min(most, self.context - tokens.shape[1] + 1)
-        cache, new = Cache(self.context), list[int]()
-        with torch.no_grad(), self.autocast():
-            while len(new) < most and not done(new):
-                logits = self.model(tokens, cache=cache, then=lambda hidden, head: head(hidden[:, -1]))
-                tokens = logits.argmax(-1, keepdim=True)
-                new.append(int(tokens))
-        return new
-
 
 def _of_targets(logits: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
     """float32[n] log-probability of each target and bool[n] whether it is the likeliest."""
@@ -122,23 +112,27 @@ def _of_targets(logits: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
     return log_p.gather(1, targets[:, None])[:, 0], log_p.argmax(-1) == targets
 
 
-def language_model(scorer: Scorer, tokenizer: Tokenizer) -> TemplateLM:
-    """The model as lm-eval takes it. Texts without a context begin after the token that separates documents."""
+def language_model(scorer: Scorer, tokenizer: Tokenizer, *, begins_with_bos: bool = False) -> TemplateLM:
+    """The model as lm-eval takes it. Texts begin as documents did in training: with BOS if they had one; without one
+    and without a context, after the token that ends a document.
+    """
     need_lm_eval()
     from lm_eval.api.model import TemplateLM
     from lm_eval.utils import get_rolling_token_windows, make_disjoint_window
 
-    separator = next((token for token in (tokenizer.eos, tokenizer.bos) if token is not None), 0)
+    bos = tokenizer.bos if begins_with_bos else None
+    start = next((token for token in (bos, tokenizer.eos, tokenizer.bos) if token is not None), 0)
 
     class LanguageModel(TemplateLM):  # type: ignore[misc]
         """lm-eval is not there to inherit from until it is asked for."""
 
         @property
         def eot_token_id(self) -> int:
-            return separator
+            return start
 
         def tok_encode(self, string: str, add_special_tokens: bool | None = None, **_: Any) -> list[int]:
-            return tokenizer.encode_one(string)
+            ids = tokenizer.encode_one(string)
+            return ids if bos is None or add_special_tokens is False else [bos, *ids]
 
         def _loglikelihood_tokens(self, requests: Any, **_: Any) -> list[tuple[float, bool]]:
             found = scorer.score([(before, after) for _, before, after in requests])
@@ -149,7 +143,7 @@ def language_model(scorer: Scorer, tokenizer: Tokenizer) -> TemplateLM:
                 [
                     make_disjoint_window(window)
                     for window in get_rolling_token_windows(
-                        self.tok_encode(request.args[0]), self.prefix_token_id, scorer.context, 1
+                        self.tok_encode(request.args[0], add_special_tokens=False), start, scorer.context, 1
                     )
                 ]
                 for request in requests
@@ -161,24 +155,38 @@ def language_model(scorer: Scorer, tokenizer: Tokenizer) -> TemplateLM:
             return [self._until(*request.args) for request in requests]
 
         def _until(self, context: str, how: dict[str, Any]) -> str:
-            if how.get("do_sample") or how.get("num_beams", 1) != 1:
-                raise UsageError("generation_kwargs: only greedy generation is here; leave out do_sample and num_beams")
+            if how.get("num_beams", 1) != 1:
+                raise UsageError("generation_kwargs: num_beams is not here; leave it out")
             until = how.get("until") or []
             stops = [until] if isinstance(until, str) else list(until)
-            before = self.tok_encode(context) or [separator]
-
-            def done(new: list[int]) -> bool:
-                return bool(new) and (new[-1] == tokenizer.eos or any(stop in tokenizer.decode(new) for stop in stops))
-
-            new = scorer.continued(before, int(how.get("max_gen_toks", _NEW_TOKENS)), done)
-            text = tokenizer.decode(new[:-1] if new and new[-1] == tokenizer.eos else new)
+            most = int(how.get("max_gen_toks", _NEW_TOKENS))
+            # What is too long loses its beginning.
+            before = (self.tok_encode(context) or [start])[-max(1, scorer.context - most) :]
+            warmth = float(how.get("temperature", 1.0)) if how.get("do_sample") else 0.0
+            sampling = Sampling(warmth, how.get("top_k"), how.get("top_p"))
+            coming = generated(scorer.model, before, sampling, most=most, vocab_size=tokenizer.vocab_size, seed=_SEED)
+            new, text = list[int](), ""
+            with scorer.autocast():
+                for token in coming:
+                    if token == tokenizer.eos:
+                        break
+                    new.append(token)
+                    text = tokenizer.decode(new)
+                    if any(stop in text for stop in stops):
+                        break
             return text[: min((text.find(stop) for stop in stops if stop in text), default=len(text))]
 
     return LanguageModel()
 
 
 def run_tasks(
-    scorer: Scorer, tokenizer: Tokenizer, folder: str | Path, names: Sequence[str], limit: int | None = None
+    scorer: Scorer,
+    tokenizer: Tokenizer,
+    folder: str | Path,
+    names: Sequence[str],
+    *,
+    limit: int | None = None,
+    begins_with_bos: bool = False,
 ) -> dict[str, Any]:
     """What tasks of the YAML files in a folder find, by task and metric, as lm-eval gives it; at most `limit` documents
     of each task. Paths in the YAML files are relative to the folder. Raises UsageError for a task that is not there.
@@ -199,7 +207,7 @@ def run_tasks(
             raise UsageError(f"{root}: has no task '{name}'{did_you_mean(name, known)}")
     with chdir(root):
         found = simple_evaluate(
-            model=language_model(scorer, tokenizer),
+            model=language_model(scorer, tokenizer, begins_with_bos=begins_with_bos),
             tasks=list(names or known),
             task_manager=tasks,
             limit=limit,
