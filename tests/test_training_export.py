@@ -3,25 +3,37 @@
 from __future__ import annotations
 
 import json
+import shlex
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+import training_runs
 import transformers
-from safetensors.torch import load_file
-from token_corpora import other_tokenizer
+from hand_made_tokens import write_tokens
+from safetensors.torch import load_file, save_file
+from token_corpora import example_tokenizer, other_tokenizer
 from tokenizer_files import sentencepiece, trained
 from torch import Tensor
 
 from dataprep import manifest
+from dataprep.cli.main import dataprep as commands
+from dataprep.corpus.reader import open_reader
 from dataprep.errors import InputError, UsageError
+from dataprep.store import Store
 from dataprep.tokenizers import load
-from dataprep.training.export import Exported, export
+from dataprep.training import record
+from dataprep.training.checkpoint import Checkpoints, weights
+from dataprep.training.evaluate import validation
+from dataprep.training.export import Exported, export, export_run
 from dataprep.training.hf import shapes
 from dataprep.training.import_ import import_model, load_imported
 from dataprep.training.model.config import ModelConfig
 from dataprep.training.model.transformer import Transformer
+from dataprep.training.run import open_run
+from dataprep.training.token_bytes import token_bytes
 
 SIZES: dict[str, Any] = {"vocab_size": 128, "context": 48, "layers": 2, "width": 32, "heads": 4}
 LAYER_NORM = {"norm": "layer_norm", "attention_bias": True, "output_bias": True}
@@ -236,8 +248,8 @@ def test_tokenizers_give_the_same_ids(kind: str, tmp_path: Path) -> None:
 
 
 def test_a_tokenizer_that_is_not_converted_is_said_to_be_alone(tmp_path: Path) -> None:
-    unigram = load(sentencepiece(tmp_path / "some.model", model_type="unigram", vocab_size=1000))
-    made = written(model_of({"vocab_size": 1024}), tmp_path / "out", tokenizer_of=unigram)
+    unigram = load(sentencepiece(tmp_path / "some.model", model_type="unigram", vocab_size=400, input_sentence_size=500))
+    made = written(model_of({"vocab_size": 448}), tmp_path / "out", tokenizer_of=unigram)
     assert made.tokenizer == (
         "tokenizer.model alone, no tokenizer.json: only BPE with byte fallback is converted; load it with sentencepiece"
     )
@@ -302,13 +314,22 @@ def test_a_model_of_theirs_comes_in_and_goes_out_again(name: str, tmp_path: Path
     torch.testing.assert_close(logits(theirs(tmp_path / "out"), of), expected, atol=1e-4, rtol=0)
 
 
+def test_rotary_settings_of_version_4(tmp_path: Path) -> None:
+    """Before `rope_parameters` there were `rope_theta` and `rope_scaling`, with `type` and later `rope_type`."""
+    said = {"model_type": "llama", "hidden_size": 32, "intermediate_size": 40, "num_hidden_layers": 1}
+    said |= {"num_attention_heads": 4, "rope_theta": 5e5, "rope_scaling": {"type": "linear", "factor": 2.0}}
+    config, _ = shapes.read_config(said, "config.json")
+    assert config.rope_theta == 5e5
+    assert config.rope_scaling is not None
+    assert (config.rope_scaling.kind, config.rope_scaling.factor) == ("linear", 2.0)
+    assert not config.tied_head
+
+
 def test_weights_saved_without_the_head_and_with_buffers(tmp_path: Path) -> None:
     """As the first GPT-2 is published: no prefix, a mask beside the weights."""
     model = theirs_tiny("gpt2")
     model.transformer.save_pretrained(tmp_path / "theirs")
     path = tmp_path / "theirs/model.safetensors"
-    from safetensors.torch import save_file
-
     save_file(load_file(path) | {"h.0.attn.bias": torch.ones(1, 1, 40, 40)}, path)
     config, _ = import_model(tmp_path / "theirs", tmp_path / "in")
     ours = Transformer(config).eval()
@@ -351,8 +372,6 @@ def test_folders_that_are_no_model_say_so(tmp_path: Path) -> None:
     torch.save(model.state_dict(), tmp_path / "theirs/pytorch_model.bin")
     with pytest.raises(InputError, match=r"pytorch_model.bin is a pickle.*take the model's safetensors, or convert it"):
         import_model(tmp_path / "theirs", tmp_path / "in")
-    from safetensors.torch import save_file
-
     name = "model.decoder.layers.1.fc1.weight"
     for changed, said in [
         ({k: v for k, v in held.items() if k != name}, f"{name} is missing"),
@@ -371,3 +390,101 @@ def test_folders_that_are_no_model_say_so(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"manifest.json: does not exist; a finished `dataprep import` writes it"):
         load_imported(tmp_path / "theirs")
     assert not (tmp_path / "in").exists()
+
+
+# ---------------------------------------------------------------- the commands
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run's folder as the training loop writes it, with checkpoints after 0 and 5 steps of an untrained model."""
+    folder = tmp_path_factory.mktemp("run")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("DATAPREP_HOME", str(folder / "home"))
+        settings = training_runs.load(training_runs.write_settings(folder, training_runs.write_mix(folder)))
+        reader = open_reader(settings.mix)
+        model = model_of({**training_runs.MODEL, "vocab_size": 512, "context": 16})
+        root = Path(settings.output)
+        made = record.describe_run(root, settings, model.config, 1, reader) | record.keep_tokenizer(root, reader)
+        Store(str(root)).publish_json(manifest.MANIFEST, made)
+        checkpoints = Checkpoints(root, settings.checkpoint)
+        for step in (0, 5):
+            state = {"step": step, "sampler": reader.state.to_json()}
+            checkpoints.save(step, weights(model), state, wait=True)
+            with torch.no_grad():
+                for parameter in model.parameters():
+                    parameter *= 1.1
+    return root
+
+
+@pytest.fixture
+def say(run: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[[str], str]:
+    """Type a command, in this process: what it prints."""
+    monkeypatch.setenv("DATAPREP_HOME", str(run.parent / "home"))
+
+    def typed(line: str) -> str:
+        capsys.readouterr()
+        commands.main(shlex.split(line), standalone_mode=False)
+        return capsys.readouterr().out
+
+    return typed
+
+
+def test_a_run_is_exported_imported_and_evaluated(run: Path, tmp_path: Path, say: Callable[[str], str]) -> None:
+    told = say(f"export {run} --to hf --output {tmp_path}/hf")
+    assert told.startswith(f"{tmp_path}/hf: LlamaForCausalLM, fp32\nfiles      config.json, generation_config.json")
+    assert "tokenizer.model, tokenizer.json (the same ids on" in told
+    newest = open_run(run).load_model()
+    of = tokens(newest.config)
+    torch.testing.assert_close(logits(theirs(tmp_path / "hf"), of), logits(newest, of), atol=1e-4, rtol=0)
+    assert export_run(open_run(run), tmp_path / "earlier", step=0).architecture == "LlamaForCausalLM"
+    first = theirs(tmp_path / "earlier")
+    torch.testing.assert_close(logits(first, of), logits(open_run(run).load_model(0), of), atol=1e-4, rtol=0)
+    assert (logits(first, of) - logits(newest, of)).abs().max() > 0.1
+
+    made = json.loads(say(f"import {tmp_path}/hf --output {tmp_path}/back --json"))
+    assert made["architecture"] == "LlamaForCausalLM"
+    assert ModelConfig.model_validate(made["model"]) == load_imported(tmp_path / "back")[0]
+
+    found = json.loads(say(f"evaluate {run} --json"))
+    count = token_bytes(load(open_run(run).tokenizer_file))
+    expected = validation(newest, open_reader(open_run(run).mix), count, rows=3, max_rows=None, device="cpu")
+    assert list(found) == list(expected) == ["web", "books"]
+    for name, one in expected.items():
+        assert found[name] == pytest.approx(one, rel=1e-6)
+
+
+def test_evaluate_prints_a_table_and_names_what_does_not_fit(run: Path, say: Callable[[str], str]) -> None:
+    web, other = run.parent / "web", run.parent / "other"
+    head, line = say(f"evaluate {run} --manifest {web} --split train --max-rows 2 --step 0").splitlines()
+    assert head.split() == ["source", "loss", "perplexity", "bits", "per", "byte", "tokens", "bytes"]
+    assert line.split()[0] == str(web)
+    assert line.split()[4] == "32"  # two rows of 16
+    write_tokens(other, [[50]], vocab_size=512, tokenizer=b"another")
+    with pytest.raises(InputError, match="other: its tokens were made with another tokenizer than the run's"):
+        say(f"evaluate {run} --manifest {other}")
+    write_tokens(other, [[50]], vocab_size=512, tokenizer=example_tokenizer().read_bytes())
+    with pytest.raises(InputError, match="other: no validation documents to predict; set tokenize's validation"):
+        say(f"evaluate {run} --manifest {other}")
+    with pytest.raises(InputError, match="no such checkpoint; steps that are kept: 0, 5"):
+        say(f"evaluate {run} --step 3")
+    with pytest.raises(UsageError, match="--task: name the folder that holds it with --tasks FOLDER"):
+        say(f"evaluate {run} --task some")
+
+
+@pytest.mark.filterwarnings("ignore")  # those of libraries that lm-eval loads
+def test_evaluate_runs_tasks(
+    run: Path, tmp_path: Path, say: Callable[[str], str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HF_DATASETS_CACHE", str(tmp_path / "cache"))
+    (tmp_path / "rolling.yaml").write_text(
+        "task: rolling\ndataset_path: json\ndataset_kwargs: {data_files: {test: some.jsonl}}\ntest_split: test\n"
+        'output_type: loglikelihood_rolling\ndoc_to_text: ""\ndoc_to_target: "{{text}}"\n'
+        "metric_list: [{metric: bits_per_byte}]\n"
+    )
+    (tmp_path / "some.jsonl").write_text('{"text": "The people walk."}\n{"text": "to the river"}\n')
+    head, line = say(f"evaluate {run} --tasks {tmp_path} --task rolling").splitlines()
+    assert head.split() == ["task", "metric", "value", "±"]
+    assert line.split()[:2] == ["rolling", "bits_per_byte"]
+    found = json.loads(say(f"evaluate {run} --tasks {tmp_path} --json"))  # all of them
+    assert f"{found['rolling']['bits_per_byte,none']:.4f}" == line.split()[2]
