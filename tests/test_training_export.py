@@ -225,9 +225,13 @@ TEXTS = ["The quick brown fox.", " 敏捷的棕色狐狸  跳过了懒狗。\n\n
 
 @pytest.mark.parametrize("kind", ["sentencepiece", "byte-bpe", "hf"])
 def test_tokenizers_give_the_same_ids(kind: str, tmp_path: Path) -> None:
-    """Of `train-tokenizer`, of either kind; and of the tokenizers library."""
-    file = other_tokenizer(tmp_path / "hf", "hf") if kind == "hf" else trained(tmp_path, kind)
-    tokenizer = load(file)
+    """As `train-tokenizer` makes them, of either kind; and of the tokenizers library."""
+    made_by: dict[str, Callable[[], Path]] = {
+        "sentencepiece": example_tokenizer,
+        "byte-bpe": lambda: trained(tmp_path, "byte-bpe"),
+        "hf": lambda: other_tokenizer(tmp_path / "hf", "hf"),
+    }
+    tokenizer = load(made_by[kind]())
     special = {"bos": tokenizer.bos, "eos": tokenizer.eos, "pad": tokenizer.pad}
     model = model_of({"vocab_size": -(-tokenizer.vocab_size // 64) * 64})
     made = written(model, tmp_path / "out", tokenizer_of=tokenizer, special=special)
@@ -248,8 +252,10 @@ def test_tokenizers_give_the_same_ids(kind: str, tmp_path: Path) -> None:
 
 
 def test_a_tokenizer_that_is_not_converted_is_said_to_be_alone(tmp_path: Path) -> None:
-    unigram = load(sentencepiece(tmp_path / "some.model", model_type="unigram", vocab_size=400, input_sentence_size=500))
-    made = written(model_of({"vocab_size": 448}), tmp_path / "out", tokenizer_of=unigram)
+    unigram = load(
+        sentencepiece(tmp_path / "some.model", model_type="unigram", vocab_size=600, input_sentence_size=2000)
+    )
+    made = written(model_of({"vocab_size": 640}), tmp_path / "out", tokenizer_of=unigram)
     assert made.tokenizer == (
         "tokenizer.model alone, no tokenizer.json: only BPE with byte fallback is converted; load it with sentencepiece"
     )
@@ -351,7 +357,7 @@ def test_weights_saved_without_the_head_and_with_buffers(tmp_path: Path) -> None
         ("bloom", {"apply_residual_connection_post_layernorm": True}, "apply_residual_connection_post_layernorm: true"),
         ("opt", {"_remove_final_layer_norm": True}, "_remove_final_layer_norm: true can't be imported"),
         ("opt", {"layer_norm_elementwise_affine": False}, "layer_norm_elementwise_affine: false can't be imported"),
-        ("opt", {"hidden_size": None}, "config.json: "),
+        ("opt", {"hidden_size": None}, "config.json: width: must be a whole number"),
     ],
 )
 def test_settings_that_we_have_not_are_named(name: str, changes: dict[str, Any], said: str, tmp_path: Path) -> None:
