@@ -258,7 +258,7 @@ def test_refusals(run: Path, words: list[str], kind: type[Exception], says: str)
 
 
 def test_the_context_ends(run: Path) -> None:
-    done = say(str(run), "--temperature", "5", "--max-tokens", "200", "--seed", "3", "--step", "60")
+    done = say(str(run), "--temperature", "1000", "--max-tokens", "200", "--seed", "3", "--step", "60")
     assert done.exit_code == 0
     assert done.stderr == "stopped: the model's context of 64 tokens is full\n"
 

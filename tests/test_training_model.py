@@ -17,7 +17,7 @@ from dataprep.training.model.attention import attend  # noqa: E402
 from dataprep.training.model.cache import Cache  # noqa: E402
 from dataprep.training.model.config import ModelConfig  # noqa: E402
 from dataprep.training.model.init import initial  # noqa: E402
-from dataprep.training.model.linear import together  # noqa: E402
+from dataprep.training.model.linear import Linear, together  # noqa: E402
 from dataprep.training.model.norm import LayerNorm, RMSNorm  # noqa: E402
 from dataprep.training.model.position import alibi_slopes  # noqa: E402
 from dataprep.training.model.transformer import Transformer  # noqa: E402
@@ -281,7 +281,7 @@ def test_autocast_keeps_the_residual_stream_in_bf16(position: str) -> None:
 
 
 def test_layers_together_are_the_layers() -> None:
-    layers = [torch.nn.Linear(8, n) for n in (6, 3, 5)]
+    layers = [Linear(8, n) for n in (6, 3, 5)]
     x = torch.randn(2, 4, 8)
     with torch.autocast("cpu", torch.bfloat16):
         expected = [layer(x) for layer in layers]

@@ -37,7 +37,7 @@ def probabilities(logits: Tensor, read: Tensor, sampling: Sampling) -> Tensor:
     `top_k`, `top_p`, in this order. Of equal tokens the one with the smaller id comes first."""
     logits = logits.float().clone()
     if sampling.repetition_penalty != 1:
-        seen = read.unique()
+        seen = torch.tensor(sorted(set(read.tolist())), dtype=torch.int64)
         held = logits[seen]
         logits[seen] = torch.where(held > 0, held / sampling.repetition_penalty, held * sampling.repetition_penalty)
     if sampling.temperature == 0:

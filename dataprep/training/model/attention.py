@@ -12,7 +12,7 @@ from torch.nn.attention.flex_attention import flex_attention
 
 from dataprep.training.model.cache import Cache
 from dataprep.training.model.config import ModelConfig
-from dataprep.training.model.linear import together
+from dataprep.training.model.linear import Linear, together
 from dataprep.training.model.mask import Mask
 from dataprep.training.model.norm import RMSNorm
 from dataprep.training.model.rope import rotate
@@ -26,10 +26,10 @@ class Attention(nn.Module):
         super().__init__()
         self.layer, self.head_dim, self.gqa = layer, config.head_dim, config.groups < config.heads
         width, inner, narrow = config.width, config.heads * config.head_dim, config.groups * config.head_dim
-        self.query = nn.Linear(width, inner, bias=config.attention_bias)
-        self.key = nn.Linear(width, narrow, bias=config.attention_bias)
-        self.value = nn.Linear(width, narrow, bias=config.attention_bias)
-        self.output = nn.Linear(inner, width, bias=config.output_bias)
+        self.query = Linear(width, inner, bias=config.attention_bias)
+        self.key = Linear(width, narrow, bias=config.attention_bias)
+        self.value = Linear(width, narrow, bias=config.attention_bias)
+        self.output = Linear(inner, width, bias=config.output_bias)
         self.query_norm = RMSNorm(self.head_dim, config.norm_eps) if config.qk_norm else None
         self.key_norm = RMSNorm(self.head_dim, config.norm_eps) if config.qk_norm else None
 

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from dataprep.training.model.config import Activation, ModelConfig
-from dataprep.training.model.linear import together
+from dataprep.training.model.linear import Linear, together
 
 ACTIVATIONS: dict[Activation, Callable[[Tensor], Tensor]] = {
     "relu": functional.relu,
@@ -29,9 +29,9 @@ class FeedForward(nn.Module):
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
         width, inner, bias = config.width, config.ffn_dim, config.output_bias
-        self.up = nn.Linear(width, inner, bias=bias)
-        self.gate = nn.Linear(width, inner, bias=bias) if config.gated else None
-        self.down = nn.Linear(inner, width, bias=bias)
+        self.up = Linear(width, inner, bias=bias)
+        self.gate = Linear(width, inner, bias=bias) if config.gated else None
+        self.down = Linear(inner, width, bias=bias)
         self.activation = ACTIVATIONS[config.activation]
 
     def forward(self, x: Tensor) -> Tensor:

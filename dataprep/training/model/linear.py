@@ -1,10 +1,26 @@
-"""Several linear layers of one input as one matrix product."""
+"""Matrices: linear layers and embeddings, and several linear layers of one input as one product."""
 
 from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
+
+
+class Linear(nn.Linear):
+    """On the meta device nothing is drawn: torch would load its compiler for that, a second and more."""
+
+    def reset_parameters(self) -> None:
+        if not self.weight.is_meta:
+            super().reset_parameters()
+
+
+class Embedding(nn.Embedding):
+    """The same for a table."""
+
+    def reset_parameters(self) -> None:
+        if not self.weight.is_meta:
+            super().reset_parameters()
 
 
 def together(x: Tensor, *layers: nn.Linear) -> tuple[Tensor, ...]:
@@ -25,4 +41,4 @@ def together(x: Tensor, *layers: nn.Linear) -> tuple[Tensor, ...]:
 
 
 def _plain(layer: nn.Linear) -> bool:
-    return type(layer) is nn.Linear and not layer._forward_hooks and not layer._forward_pre_hooks
+    return type(layer) is Linear and not layer._forward_hooks and not layer._forward_pre_hooks

@@ -15,6 +15,7 @@ from dataprep.training.model.block import Block, Order
 from dataprep.training.model.cache import Cache
 from dataprep.training.model.config import ModelConfig
 from dataprep.training.model.init import initial
+from dataprep.training.model.linear import Embedding, Linear
 from dataprep.training.model.norm import norm
 from dataprep.training.model.position import alibi_slopes, sinusoids, t5_bucket
 
@@ -32,18 +33,18 @@ class Transformer(nn.Module):
         super().__init__()
         self.config = config
         inner = config.embedding_width or config.width
-        self.embed = nn.Embedding(config.vocab_size, inner)
+        self.embed = Embedding(config.vocab_size, inner)
         projected = config.embedding_width is not None
-        self.embed_in = nn.Linear(inner, config.width, bias=False) if projected else None
-        self.embed_out = nn.Linear(config.width, inner, bias=False) if projected else None
-        self.positions = nn.Embedding(config.context, config.width) if config.position == "learned" else None
-        self.relative = nn.Embedding(config.t5_buckets, config.heads) if config.position == "t5" else None
+        self.embed_in = Linear(inner, config.width, bias=False) if projected else None
+        self.embed_out = Linear(config.width, inner, bias=False) if projected else None
+        self.positions = Embedding(config.context, config.width) if config.position == "learned" else None
+        self.relative = Embedding(config.t5_buckets, config.heads) if config.position == "t5" else None
         self.embed_norm = norm(config) if config.embedding_norm else None
         self.blocks = nn.ModuleDict({str(n): Block(config, n) for n in range(config.layers)})
         self.norm = None if config.norm_placement == "post" else norm(config)
         self.head: nn.Module | None
         if not config.tied_head:
-            self.head = nn.Linear(inner, config.vocab_size, bias=config.head_bias)
+            self.head = Linear(inner, config.vocab_size, bias=config.head_bias)
         else:
             self.head = TiedHead(config.vocab_size) if config.head_bias else None
 
