@@ -2,20 +2,26 @@
 PYTHON ?= python3
 VENV   ?= .venv
 BIN    := $(VENV)/bin
+# Who prepares data needs no torch: what trains, evaluates and tests has a stamp of its own, in the same environment.
 STAMP  := $(VENV)/.installed
+ALL    := $(VENV)/.everything
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test check lint bench docs clean
+.PHONY: help install demo demo-train test check lint bench docs clean
 
 help: ## list the targets
-	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
 
-install: $(STAMP) ## create .venv and install dataprep and its tools into it, all versions pinned
+install: $(STAMP) ## create .venv and install dataprep into it, all versions pinned; no torch
 
 $(STAMP): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install -q -c constraints.txt --upgrade pip setuptools wheel
-	PIP_CONSTRAINT=constraints.txt $(BIN)/pip install -q -e '.[sample,s3,dev]'
+	PIP_CONSTRAINT=constraints.txt $(BIN)/pip install -q -e '.[sample,s3]'
+	@touch $@
+
+$(ALL): $(STAMP)
+	PIP_CONSTRAINT=constraints.txt $(BIN)/pip install -q -e '.[sample,s3,train,eval,dev]'
 	@touch $@
 
 demo: $(STAMP) ## real pages -> clean Parquet shards: installs, makes the sample, runs pipelines/web.yaml
@@ -25,23 +31,32 @@ demo: $(STAMP) ## real pages -> clean Parquet shards: installs, makes the sample
 	@echo; echo "Near-duplicates between the two releases of one documentation:"; echo
 	$(BIN)/dataprep dropped out/web --stage minhash_dedup --limit 2
 
+demo-train: $(ALL) demo ## the demo's documents -> tokenizer -> tokens -> a small model, its curves, text that it writes
+	$(BIN)/dataprep train-tokenizer out/web --output out/tokenizer --vocab-size 4096
+	$(BIN)/dataprep tokenize out/web --tokenizer out/tokenizer --output out/web-tokens --set tokenize.validation_ratio=0.04
+	$(BIN)/dataprep pretrain pipelines/pretrain-tiny.yaml
+	$(BIN)/dataprep report out/tiny
+	@for prompt in 'The default value is' 'If you want to' 'Django'; do \
+		echo; printf '%s' "$$prompt"; $(BIN)/dataprep generate out/tiny "$$prompt" --max-tokens 60 --temperature 0.5 || exit 1; \
+	done
+
 test: check ## install and run everything CI runs: lint, types, import rule, tests
 
-check: $(STAMP) lint ## the same as `make test`
+check: $(ALL) lint ## the same as `make test`
 	$(BIN)/dataprep models install lid.176
 	$(BIN)/python -m pytest
 
-lint: $(STAMP) ## ruff format and lint, mypy --strict, the import rule
+lint: $(ALL) ## ruff format and lint, mypy --strict, the import rule
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-docs: $(STAMP) ## write what follows from the catalog: the stage reference, what tests know of each stage's output
+docs: $(ALL) ## write what follows from the catalog: the stage reference, what tests know of each stage's output
 	$(BIN)/dataprep stages --markdown > dataprep/stages/README.md
 	$(BIN)/python tests/test_stage_versions.py
 
-bench: $(STAMP) ## every number in the README, measured here
+bench: $(ALL) ## every number in the README, measured here
 	@for f in benchmarks/bench_*.py; do echo "== $$f"; $(BIN)/python $$f || exit 1; done
 
 clean: ## remove what make made, the sample and the demo's output
