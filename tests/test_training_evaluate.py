@@ -316,6 +316,11 @@ def test_local_tasks_run_offline(
         spoken._until("the people", {"num_beams": 4})
     with pytest.raises(UsageError, match="has no task 'choise'; did you mean 'choice'"):
         run_tasks(Scorer(model, rows=3, device="cpu"), tokenizer, tasks, ["choise"])
+    (tasks / "broken.yaml").write_text(
+        CHOICE_TASK.replace("choice.jsonl", "gone.jsonl").replace("choice\n", "broken\n", 1)
+    )
+    with pytest.raises(InputError, match=r"lm-eval can't load its tasks: .*gone.jsonl"):
+        run_tasks(Scorer(model, rows=3, device="cpu"), tokenizer, tasks, ["broken"])
     with pytest.raises(UsageError, match="nowhere: no such folder"):
         run_tasks(Scorer(model, rows=3, device="cpu"), tokenizer, tmp_path / "nowhere", [])
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, chdir, nullcontext
 from importlib.util import find_spec
@@ -195,8 +196,10 @@ def run_tasks(
     root = Path(folder)
     if not root.is_dir():
         raise UsageError(f"{root}: no such folder; give one with lm-eval's YAML tasks")
-    for offline in ("HF_HUB_OFFLINE", "HF_DATASETS_OFFLINE"):  # read when those libraries are imported
-        os.environ[offline] = "1"
+    # Read when those libraries are imported.
+    os.environ |= {"HF_HUB_OFFLINE": "1", "HF_DATASETS_OFFLINE": "1"}
+    if not sys.stderr.isatty():
+        os.environ.setdefault("TQDM_DISABLE", "1")
     from lm_eval.evaluator import simple_evaluate
     from lm_eval.tasks import TaskManager
 
@@ -206,6 +209,11 @@ def run_tasks(
         if name not in known:
             raise UsageError(f"{root}: has no task '{name}'{did_you_mean(name, known)}")
     with chdir(root):
+        try:
+            tasks.load(list(names or known))  # each file, its data too, before the model works for any
+        except Exception as error:  # whatever YAML, Jinja and datasets raise
+            text = " ".join(str(error).split()) or type(error).__name__
+            raise InputError(f"{root}: lm-eval can't load its tasks: {text[:300]}") from error
         found = simple_evaluate(
             model=language_model(scorer, tokenizer, begins_with_bos=begins_with_bos),
             tasks=list(names or known),
