@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import math
+import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from itertools import product, starmap
 from pathlib import Path
 from typing import Any
@@ -231,6 +233,26 @@ def test_json_and_standard_input(run: Path) -> None:
     assert told["text"] == SENTENCES[1].removeprefix("The quick")
     assert (told["prompt"], told["stopped"], told["step"], told["seed"]) == ("The quick", "eos", 100, 0)
     assert load(example_tokenizer()).decode(told["ids"]) == told["text"]
+
+
+def test_a_prompt_begins_as_documents_do(run: Path) -> None:
+    told = json.loads((run / "manifest.json").read_text())
+    assert told["tokenizer"]["prepend_bos"] is False
+    changed = copied(run, lambda made: made["tokenizer"].update(prepend_bos=True))
+    tokenizer = load(example_tokenizer())
+    for folder, first in ((run, []), (changed, [tokenizer.bos])):
+        done = json.loads(say(str(folder), "好", "--max-tokens", "1", "--json").stdout)
+        assert done["prompt_ids"] == [*first, *tokenizer.encode_one("好")]
+
+
+def copied(run: Path, change: Callable[[dict[str, Any]], object]) -> Path:
+    """The same run with another manifest."""
+    folder = run.parent / "copied"
+    shutil.copytree(run, folder)
+    made = json.loads((folder / "manifest.json").read_text())
+    change(made)
+    (folder / "manifest.json").write_text(json.dumps(made))
+    return folder
 
 
 def test_seeds_of_the_command(run: Path) -> None:

@@ -81,7 +81,9 @@ def keep_tokenizer(root: Path, reader: Reader) -> dict[str, Any]:
             with store.publishing(f"{TOKENIZER}/{beside.name}") as temporary:
                 shutil.copyfile(beside, temporary)
                 kept.append(describe(temporary, f"{TOKENIZER}/{beside.name}")._asdict())
-    return {"tokenizer": {**corpus.tokenizer, "file": f"{TOKENIZER}/{file.name}"}, "artefacts": kept}
+    # The policy says what documents begin and end with: so must a prompt.
+    told = {**corpus.tokenizer, **corpus.manifest["policy"], "file": f"{TOKENIZER}/{file.name}"}
+    return {"tokenizer": told, "artefacts": kept}
 
 
 def changes(old: dict[str, Any], new: dict[str, Any], step: int) -> list[dict[str, Any]]:
