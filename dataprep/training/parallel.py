@@ -133,7 +133,7 @@ def parallelize(
         model.weights_stay = strategy == "zero2"  # type: ignore[assignment]
     elif strategy in ("ddp", "zero1"):
         ids = [device.index] if device.type == "cuda" else None
-        return DistributedDataParallel(model, device_ids=ids, gradient_as_bucket_view=True, broadcast_buffers=False)
+        return DistributedDataParallel(model, device_ids=ids, gradient_as_bucket_view=True)
     return model
 
 
