@@ -139,7 +139,7 @@ def _rate(flops: float) -> str:
     return f"{flops / 1e12:,.0f} TFLOP/s" if flops >= 1e13 else f"{flops / 1e9:,.0f} GFLOP/s"
 
 
-def speed(device: torch.device, precision: Precision, seconds: float = 1.0) -> Speed:
+def speed(device: torch.device, precision: Precision, seconds: float = 0.25) -> Speed:
     """The published peak of a device and what a matrix product reaches on it, measured in about `seconds`."""
     import torch
 

@@ -23,7 +23,7 @@ from torch import Tensor, nn
 
 from dataprep import manifest
 from dataprep.corpus.reader import Reader, open_reader
-from dataprep.errors import UsageError
+from dataprep.errors import OutputBusy, UsageError
 from dataprep.lease import lease
 from dataprep.store import Store
 from dataprep.tokenizers import load as load_tokenizer
@@ -69,8 +69,6 @@ def pretrain(settings: TrainSettings, *, device: str | None = None, until: int |
     with ExitStack() as stack:
         stack.callback(launch.stop)
         first = world.rank == 0
-        if first:
-            stack.enter_context(lease(Store(str(root))))
         state = kept.state(start) if kept is not None and start is not None else None
         # One process of each machine reads all files again; what it finds is remembered.
         reader = open_reader(settings.mix, state, full=world.local_rank == 0)
@@ -80,6 +78,10 @@ def pretrain(settings: TrainSettings, *, device: str | None = None, until: int |
         if kept is not None and state is not None:
             record.changed_data(kept.manifest, made)
             made["changes"] = kept.manifest["changes"] + record.changes(kept.manifest, made, reader.next_step)
+        if first:
+            stack.enter_context(lease(Store(str(root))))
+            if kept is not None and kept.latest() != start:
+                raise OutputBusy(f"{root}: another run has gone on here in between; type the same command again")
         model = parallel.materialise(Transformer, config, settings, strategy, world.device)
         optimizer = build.optimizer(
             model, settings.optimizer, device_type=world.device.type, shard_states=strategy == "zero1"
