@@ -14,8 +14,8 @@ import training_runs
 import transformers
 from hand_made_tokens import write_tokens
 from safetensors.torch import load_file, save_file
-from token_corpora import example_tokenizer, other_tokenizer
-from tokenizer_files import sentencepiece, trained
+from token_corpora import example_tokenizer, other_tokenizer, sentencepiece_model
+from tokenizer_files import trained
 from torch import Tensor
 
 from dataprep import manifest
@@ -252,9 +252,8 @@ def test_tokenizers_give_the_same_ids(kind: str, tmp_path: Path) -> None:
 
 
 def test_a_tokenizer_that_is_not_converted_is_said_to_be_alone(tmp_path: Path) -> None:
-    unigram = load(
-        sentencepiece(tmp_path / "some.model", model_type="unigram", vocab_size=600, input_sentence_size=2000)
-    )
+    options = {"model_type": "unigram", "hard_vocab_limit": False}
+    unigram = load(sentencepiece_model(tmp_path / "some.model", **options))
     made = written(model_of({"vocab_size": 640}), tmp_path / "out", tokenizer_of=unigram)
     assert made.tokenizer == (
         "tokenizer.model alone, no tokenizer.json: only BPE with byte fallback is converted; load it with sentencepiece"
