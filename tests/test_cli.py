@@ -185,12 +185,14 @@ def test_commands_on_a_real_run(home: Path, line: str, expected: list[str]) -> N
 
 ON_TOKENS = ("mix", "trace", "export-tokens")
 """Commands that need tokens: test_corpus_trace.py types them."""
+ON_TRAINING = ("pretrain", "report", "generate", "evaluate", "export", "import")
+"""Commands that train or need a training run: tests named after them type them."""
 
 
 def test_every_command_is_in_the_table_or_needs_more_than_a_run() -> None:
     shown = {line.split(" -")[0] for line, _ in PRINTS}
     missing = {name for name in EVERY if not any(line == name or line.startswith(f"{name} ") for line in shown)}
-    assert missing <= {"task", "sample-web", "models install", "models path", *ON_TOKENS}
+    assert missing <= {"task", "sample-web", "models install", "models path", *ON_TOKENS, *ON_TRAINING}
 
 
 def test_what_was_dropped_adds_up(home: Path) -> None:
