@@ -1,6 +1,7 @@
 """What one rank does in the tests of strategies: trains as several processes do, and compares with one process.
 
-    python tests/parallel_ranks.py FOLDER CASE[,CASE...]      under torchrun's or Slurm's variables
+    python tests/parallel_ranks.py FOLDER CASE[,CASE...]      one rank, under torchrun's variables or none
+    python tests/parallel_ranks.py FOLDER CASE[,CASE...] 4    four ranks, under Slurm's variables
 
 A case is a line of CASES. FOLDER holds checkpoints: a case with `save` writes one after two steps, a case with `load`
 begins with the one that another case has written on another number of ranks. Every case then has to follow the run of
@@ -9,6 +10,8 @@ one process that was never interrupted: losses, gradients, norms, weights.
 
 from __future__ import annotations
 
+import math
+import os
 import sys
 from functools import cache, partial
 from pathlib import Path
@@ -26,7 +29,7 @@ from dataprep.training.objective import causal_lm
 from dataprep.training.optim import build
 from dataprep.training.settings import TrainSettings, parse
 
-ROWS, LENGTH, VOCABULARY, STEPS, KEPT = 7, 20, 67, 4, 2
+ROWS, LENGTH, VOCABULARY, STEPS, KEPT = 7, 20, 67, 3, 2
 """Rows that no number of ranks divides, weights that none does either; the step after which checkpoints are written."""
 CPU = torch.device("cpu")
 
@@ -65,22 +68,16 @@ CASES = {
     "zero2": Case("zero2", "untied"),
     "zero3": Case("zero3", "tied"),
     "zero3 narrow": Case("zero3", "narrow"),
-    "ddp adafactor": Case("ddp", "narrow", "adafactor"),
     "zero1 adafactor": Case("zero1", "untied", "adafactor"),
     "zero2 adafactor": Case("zero2", "tied", "adafactor", save="zero2"),
-    "zero3 adafactor": Case("zero3", "untied", "adafactor"),
     "ddp muon": Case("ddp", "untied", "muon"),
     "zero1 muon": Case("zero1", "tied", "muon", save="zero1 muon"),
-    "zero2 muon": Case("zero2", "untied", "muon"),
     "zero3 muon": Case("zero3", "untied", "muon", save="zero3"),
     "ddp bf16": Case("ddp", "untied", precision="bf16", checkpointing="full"),
     "zero1 bf16": Case("zero1", "tied", precision="bf16"),
     "zero2 bf16": Case("zero2", "untied", precision="bf16", checkpointing="selective"),
     "zero3 bf16": Case("zero3", "tied", precision="bf16", checkpointing="full"),
-    "ddp full": Case("ddp", "tied", checkpointing="full"),
-    "zero2 full": Case("zero2", "tied", checkpointing="full"),
     "zero3 selective": Case("zero3", "untied", checkpointing="selective"),
-    "ddp compiled": Case("ddp", "untied", compile=True),
     "zero3 compiled": Case("zero3", "untied", compile=True),
     "zero3 compiled selective": Case("zero3", "tied", compile=True, checkpointing="selective"),
     "ddp to zero3": Case("zero3", "untied", load="ddp"),
@@ -150,7 +147,7 @@ def rows_of(case: Case, step: int, rank: int, size: int, micro: int) -> list[Row
     places = torch.arange(LENGTH)
     documents = starts.cumsum(1, dtype=torch.int32)
     positions = places - torch.where(starts, places, 0).cummax(1).values
-    most = -(-(-(-ROWS // size)) // micro) * micro
+    most = math.ceil(math.ceil(ROWS / size) / micro) * micro
     missing = most - len(range(rank, ROWS, size))
     own = [
         torch.cat([column[rank::size], torch.zeros((missing, *column.shape[1:]), dtype=column.dtype)])
@@ -252,7 +249,7 @@ def check(name: str, folder: Path, world: World) -> None:
 
 def main(folder: str, names: str) -> None:
     world = launch.start("cpu")
-    if world.size == 1 and any(not CASES[name].load for name in names.split(",")):
+    if world.size == 1:  # one process meets nobody, but DDP and FSDP work on one
         dist.init_process_group("gloo", rank=0, world_size=1, store=dist.HashStore())
     failed = []
     for name in names.split(","):
@@ -268,5 +265,19 @@ def main(folder: str, names: str) -> None:
     sys.exit(1 if failed else 0)
 
 
+def forked(folder: str, names: str, size: int) -> int:
+    """What srun does, but that processes share what importing has cost. The sum of their exit codes."""
+    children = []
+    for rank in range(size):
+        child = os.fork()
+        if not child:
+            os.environ |= {"SLURM_PROCID": str(rank), "SLURM_LOCALID": str(rank), "SLURM_NTASKS": str(size)}
+            main(folder, names)
+        children.append(child)
+    return sum(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) for child in children)
+
+
 if __name__ == "__main__":
+    if len(sys.argv) == 4:
+        sys.exit(forked(*sys.argv[1:3], int(sys.argv[3])))
     main(*sys.argv[1:])

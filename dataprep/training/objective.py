@@ -142,14 +142,15 @@ def _compiled() -> Any:
 
 def _leaves(tensor: Tensor) -> list[Tensor]:
     """What `tensor` was made of and gradients are asked for."""
-    found, seen, nodes = list[Tensor](), set[Any](), [tensor.grad_fn]
+    found, seen = list[Tensor](), set[Any]()
+    nodes: list[Any] = [torch.autograd.graph.get_gradient_edge(tensor).node] if tensor.requires_grad else []
     while nodes:
         node = nodes.pop()
         if node is None or node in seen:
             continue
         seen.add(node)
         if node.name() == "torch::autograd::AccumulateGrad":
-            found.append(node.variable)  # type: ignore[attr-defined]
+            found.append(node.variable)
         nodes += [before for before, _ in node.next_functions]
     return found
 
