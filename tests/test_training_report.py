@@ -19,6 +19,7 @@ from dataprep.cli.main import dataprep
 from dataprep.corpus.reader import open_reader
 from dataprep.corpus.state import skip
 from dataprep.errors import DataprepError, InputError
+from dataprep.report.curves import _parts
 from dataprep.report.training import short, summary, tell
 from dataprep.training import record
 from dataprep.training.log import Log
@@ -185,6 +186,13 @@ def test_a_run_that_has_just_begun_and_one_that_is_none(folder: Path, tmp_path: 
         assert "\n" not in str(caught.value)
         done = CliRunner().invoke(dataprep, ["report", str(path)])
         assert isinstance(done.exception, DataprepError)
+
+
+def test_undone_stretches_are_not_joined() -> None:
+    undone = np.array([0, 1, 1, 1, 1, 1, 0, 0, 1], np.bool_)
+    seen = np.array([1, 2, 3, 4, 2, 3, 2, 3, 4], np.float64)
+    assert [part.tolist() for part in _parts(undone, seen)] == [[1, 2, 3], [4, 5], [8]]
+    assert _parts(~np.ones(3, np.bool_), seen[:3]) == []
 
 
 def test_numbers_are_short() -> None:

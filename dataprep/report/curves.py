@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import numpy.typing as npt
 
 from dataprep.errors import UsageError
 from dataprep.report.training import Floats, Told, short, shown, summary
@@ -202,14 +203,14 @@ def _curve(
         at, low, high = _band(x[kept], values[kept])
         axes.fill_between(at, low, high, color=colour, alpha=0.18, linewidth=0)
     axes.plot(*_smoothed(x[kept], values[kept]), color=colour, linewidth=1.8, label=label, zorder=3)
-    for part in _parts(~kept) if undone else ():
+    for part in _parts(~kept, x) if undone else ():
         axes.plot(x[part], values[part], color="#999999", linewidth=0.9, linestyle="-", zorder=2)
 
 
-def _parts(chosen: Any) -> list[slice]:
-    """Runs of true."""
-    edges = np.flatnonzero(np.diff(np.concatenate([[0], chosen.astype(np.int8), [0]])))
-    return [slice(low, high) for low, high in zip(edges[::2], edges[1::2], strict=True)]
+def _parts(chosen: npt.NDArray[np.bool_], x: Floats) -> list[npt.NDArray[np.int64]]:
+    """Places of true, in stretches: a new one begins after a gap and where x goes back, as it does after a spike."""
+    at = np.flatnonzero(chosen)
+    return np.split(at, np.flatnonzero((np.diff(at) > 1) | (np.diff(x[at]) <= 0)) + 1) if len(at) else []
 
 
 def _smoothed(x: Floats, y: Floats) -> tuple[Floats, Floats]:
