@@ -91,9 +91,9 @@ CASES = {
     "zero3 to single": Case("single", "untied", "muon", load="zero3"),
 }
 
-TOLERANCE = {"fp32": 1e-5, "bf16": 2e-2}
-MUON = 5e-3
-"""Its matrices go through bf16: a last bit of a gradient changes bits of the update."""
+TOLERANCE = {"fp32": (1e-5, 1e-5, 1e-5, 1e-5), "bf16": (1e-3, 1e-2, 4e-2, 5e-3), "muon": (1e-4, 1e-3, 2e-2, 2e-3)}
+"""Most that differs: losses; norms, of 1; gradients, of the largest; weights. Muon's updates go through bf16, where the
+last bit of a gradient changes some of them; all else in fp32 was seen to agree within 2e-6."""
 
 
 class Seen(NamedTuple):
@@ -231,20 +231,20 @@ def check(name: str, folder: Path, world: World) -> None:
         return
     plain = case._replace(strategy="single", checkpointing="none", compile=False, save=None, load=None)
     expected, final = reference(plain)
-    tolerance = MUON if case.optimizer == "muon" else TOLERANCE[case.precision]
+    of_loss, of_norm, of_gradient, of_weight = TOLERANCE["muon" if case.optimizer == "muon" else case.precision]
     for number, one, other in zip(range(first, STEPS), seen, expected[first:], strict=True):
         where = f"{name}, step {number}"
-        assert abs(one.loss - other.loss) <= tolerance, (where, one.loss, other.loss)
-        assert abs(one.norm / other.norm - 1) <= 10 * tolerance, (where, one.norm, other.norm)
+        assert abs(one.loss - other.loss) <= of_loss, (where, one.loss, other.loss)
+        assert abs(one.norm / other.norm - 1) <= of_norm, (where, one.norm, other.norm)
         assert one.gradients.keys() == other.gradients.keys(), where
         largest = max(float(gradient.abs().max()) for gradient in other.gradients.values())
         for key, gradient in other.gradients.items():
             away = float((one.gradients[key] - gradient).abs().max()) / largest
-            assert away <= 5 * tolerance, (where, key, away)
+            assert away <= of_gradient, (where, key, away)
     assert weights.keys() == final.keys()
     for key, weight in final.items():
         away = float((weights[key] - weight).abs().max())
-        assert away <= (0.1 if case.optimizer == "muon" else 3 * tolerance), (name, key, away)
+        assert away <= of_weight, (name, key, away)
 
 
 def main(folder: str, names: str) -> None:

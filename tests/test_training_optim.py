@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -59,8 +60,8 @@ def test_schedules_are_their_formulas(settings: dict[str, Any]) -> None:
     found = [ratio(s, n, 1000) for n in range(1, 1200)]
     assert found == pytest.approx([plain(s, n, 1000) for n in range(1, 1200)])
     rising = s.warmup_tokens
-    assert all(a < b for a, b in zip(found[: rising - 1], found[1:rising], strict=False))
-    assert all(a >= b for a, b in zip(found[rising:], found[rising + 1 :], strict=False))
+    assert all(a < b for a, b in pairwise(found[:rising]))
+    assert all(a >= b for a, b in pairwise(found[rising:]))
 
 
 @pytest.mark.parametrize(
