@@ -16,9 +16,12 @@ from typing import Any, NamedTuple
 
 import torch
 import torch.distributed as dist
-import torch.distributed.checkpoint as dcp
 from torch import Tensor, nn
 from torch.distributed.checkpoint.api import CheckpointException
+from torch.distributed.checkpoint.filesystem import FileSystemReader, FileSystemWriter
+from torch.distributed.checkpoint.state_dict_loader import load as load_tensors
+from torch.distributed.checkpoint.state_dict_saver import async_save as begin_to_save
+from torch.distributed.checkpoint.state_dict_saver import save as save_tensors
 
 from dataprep.errors import InputError, OutputError
 from dataprep.store import Store, output_error
@@ -72,13 +75,13 @@ class Checkpoints:
                 # Here and not at the end: this is the state that goes with the tensors of this moment.
                 Store(str(partial)).publish_json(STATE, state)
             self._meet()
-            writer = dcp.FileSystemWriter(partial, sync_files=True)
+            writer = FileSystemWriter(partial, sync_files=True)
             how: dict[str, Any] = {"storage_writer": writer, "process_group": self._group, "no_dist": self._alone}
             if wait or not self._settings.background:
-                dcp.save(tensors, **how)
+                save_tensors(tensors, **how)
                 self._complete(step)
             else:
-                future = dcp.async_save(tensors, **how)
+                future = begin_to_save(tensors, **how)
                 assert isinstance(future, Future)
                 self._pending = _Pending(step, future)
         except (OSError, CheckpointException) as error:
@@ -158,7 +161,7 @@ def load(path: Path, tensors: dict[str, Tensor], *, alone: bool = True) -> dict[
     """Fill `tensors` in place from a checkpoint's folder and return its state. Raises InputError, one line."""
     try:
         state = json.loads((path / STATE).read_text("utf-8"))
-        dcp.load(tensors, storage_reader=dcp.FileSystemReader(path), no_dist=alone)
+        load_tensors(tensors, storage_reader=FileSystemReader(path), no_dist=alone)
     except (OSError, ValueError, CheckpointException, RuntimeError, EOFError) as error:
         cause: BaseException = error
         if isinstance(error, CheckpointException):

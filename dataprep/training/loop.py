@@ -38,7 +38,7 @@ from dataprep.training.model.transformer import Transformer
 from dataprep.training.objective import causal_lm
 from dataprep.training.optim import build, schedule
 from dataprep.training.run import LOG, SKIPPED, SPIKES, Run, open_run, read_skipped, with_skipped
-from dataprep.training.settings import TrainSettings
+from dataprep.training.settings import Strategy, TrainSettings
 from dataprep.training.token_bytes import token_bytes
 
 _LOSS_CHUNK = 8192
@@ -118,7 +118,7 @@ class _Loop:
         settings: TrainSettings,
         config: ModelConfig,
         world: World,
-        strategy: str,
+        strategy: Strategy,
         reader: Reader,
         model: nn.Module,
         optimizer: torch.optim.Optimizer,

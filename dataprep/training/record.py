@@ -17,6 +17,7 @@ from dataprep.corpus.reader import Reader
 from dataprep.corpus.tokens import TokenCorpus
 from dataprep.errors import UsageError
 from dataprep.store import Store, describe
+from dataprep.tokenizers import load as load_tokenizer
 from dataprep.training.model.config import ModelConfig
 from dataprep.training.run import KIND
 from dataprep.training.settings import TrainSettings
@@ -30,7 +31,7 @@ _NEUTRAL = ("name", "mix", "output")
 def describe_run(
     root: Path, settings: TrainSettings, config: ModelConfig, parameters: int, reader: Reader
 ) -> dict[str, Any]:
-    """The manifest of a run: settings, model, and everything that it reads by checksum. Paths are relative to `root`."""
+    """The manifest of a run: settings, model, and by checksum everything that it reads. Paths are relative to it."""
     mix = Path(settings.mix)
     corpora = {name: _corpus(corpus, root) for name, corpus in reader.corpora.items()}
     told = settings.model_dump(mode="json")
@@ -76,13 +77,12 @@ def keep_tokenizer(root: Path, reader: Reader) -> dict[str, Any]:
     file = corpus.tokenizer_file()
     store = Store(str(root))
     kept = []
-    for beside in sorted(file.parent.iterdir()):
-        if beside.is_file() and (beside == file or beside.stem == file.stem):
-            with store.publishing(f"{TOKENIZER}/{beside.name}") as temporary:
-                shutil.copyfile(beside, temporary)
-                kept.append(describe(temporary, f"{TOKENIZER}/{beside.name}")._asdict())
+    for path in load_tokenizer(file).files:
+        with store.publishing(f"{TOKENIZER}/{path.name}") as temporary:
+            shutil.copyfile(path, temporary)
+            kept.append(describe(temporary, f"{TOKENIZER}/{path.name}")._asdict())
     # The policy says what documents begin and end with: so must a prompt.
-    told = {**corpus.tokenizer, **corpus.manifest["policy"], "file": f"{TOKENIZER}/{file.name}"}
+    told = {**corpus.tokenizer, "file": f"{TOKENIZER}/{file.name}", **corpus.manifest["policy"]}
     return {"tokenizer": told, "artefacts": kept}
 
 

@@ -102,7 +102,7 @@ class Run:
         from dataprep.training import checkpoint
         from dataprep.training.model.transformer import Transformer
 
-        model = checkpoint.empty(Transformer, self.config, device)
+        model: Transformer = checkpoint.empty(Transformer, self.config, device)
         checkpoint.load_weights(self.checkpoint(step), model)
         return model.eval()
 
