@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 from hand_made_tokens import write_mix, write_tokens
+from token_corpora import example_tokenizer
 
 from dataprep.cli.main import dataprep
 from dataprep.corpus.reader import open_reader
@@ -73,7 +74,7 @@ def write_run(folder: Path, name: str, seed: int = 0, steps: int = 200, **spike:
     sources = {n: {"manifest": str(folder / n), "weight": w} for n, w in (("web", 3), ("books", 1))}
     for source in sources:
         if not (folder / source).exists():
-            write_tokens(folder / source, [[300] * 60], name=source)
+            write_tokens(folder / source, [[300] * 60], name=source, tokenizer=example_tokenizer().read_bytes())
     mix = write_mix(folder, sources, stages=[{"name": "main", "until_tokens": 128 * steps}])
     root = folder / name
     raw = {"name": name, "mix": str(mix), "output": str(root), "model": {}}
