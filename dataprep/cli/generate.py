@@ -62,7 +62,6 @@ def generate(
       dataprep generate out/run 今天 --temperature 0 --max-tokens 40
       cat question.txt | dataprep generate out/run - --top-p 0.9 --seed 7 --json
     """
-    from dataprep.errors import UsageError
     from dataprep.training import need_torch
     from dataprep.training.run import open_run
 
@@ -71,18 +70,16 @@ def generate(
     opened = open_run(run)
     opened.checkpoint(step)
 
-    import torch
-
     from dataprep.tokenizers import load
     from dataprep.training import generate as generating
+    from dataprep.training.launch import alone
 
-    if device == "cuda" and not torch.cuda.is_available():
-        raise UsageError("--device cuda: torch finds no GPU here; leave it out or give --device cpu")
+    chosen = alone(device)
     tokenizer = load(opened.tokenizer_file)
     begins_with_bos = bool(opened.manifest["tokenizer"].get("prepend_bos"))
     ids = generating.prompt_tokens(tokenizer, text, begins_with_bos=begins_with_bos)
     generating.check_room(ids, opened.config.context)
-    model = opened.load_model(step, device or ("cuda" if torch.cuda.is_available() else "cpu"))
+    model = opened.load_model(step, str(chosen))
     sampling = generating.Sampling(temperature, top_k, top_p, repetition_penalty)
     vocab_size = min(tokenizer.vocab_size, opened.config.vocab_size)
     stream = generating.Text(tokenizer, ids)

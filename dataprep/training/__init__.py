@@ -1,11 +1,11 @@
 """Pretraining on token corpora with torch: the only part of dataprep that imports it.
 
-    settings    what a run is asked to do: one YAML file
-    model/      one ModelConfig, one causal transformer, published shapes by name
-    objective   hidden states to loss sums
-    optim/      optimisers, parameter groups, learning-rate schedules
-    parallel    one device or many: the only file that knows of DDP and FSDP
-    loop        the training loop, to be read from top to bottom
+settings    what a run is asked to do: one YAML file
+model/      one ModelConfig, one causal transformer, published shapes by name
+objective   hidden states to loss sums
+optim/      optimisers, parameter groups, learning-rate schedules
+parallel    one device or many: the only file that knows of DDP and FSDP
+loop        the training loop, to be read from top to bottom
 """
 
 from __future__ import annotations

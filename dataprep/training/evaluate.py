@@ -252,9 +252,9 @@ def _device(run: Run, asked: str | None) -> tuple[str, Callable[[], AbstractCont
     """Where to work, and the precision that the run was trained in."""
     import torch
 
-    device = asked or ("cuda" if torch.cuda.is_available() else "cpu")
-    if device == "cuda" and not torch.cuda.is_available():
-        raise UsageError("--device cuda: torch finds no CUDA device here; leave it out to use the CPU")
+    from dataprep.training.launch import alone
+
+    device = alone(asked)
     if run.settings.precision == "fp32":
-        return device, nullcontext
-    return device, partial(torch.autocast, device, torch.bfloat16)
+        return str(device), nullcontext
+    return str(device), partial(torch.autocast, device.type, torch.bfloat16)

@@ -121,6 +121,14 @@ def first_host(nodes: str) -> str:
     return re.sub(r"\[([^\],-]+)[^\]]*\]", r"\1", first[0])
 
 
+def alone(device: str | None) -> torch.device:
+    """The device of a command that is one process: `cpu`, `cuda`, `cuda:N`, or None for a GPU if there is one.
+
+    Raises UsageError for one that is not there.
+    """
+    return _device(device, Place(0, 0, 1, None, 0, False))
+
+
 def _checked(place: Place, rank: str, size: str) -> Place:
     if not 0 <= place.rank < place.size:
         raise UsageError(f"{rank} is {place.rank} but {size} is {place.size}; ranks count from 0")
