@@ -267,6 +267,7 @@ def main(folder: str, names: str) -> None:
 
 def forked(folder: str, names: str, size: int) -> int:
     """What srun does, but that processes share what importing has cost. The sum of their exit codes."""
+
     children = []
     for rank in range(size):
         child = os.fork()

@@ -111,7 +111,20 @@ def test_examples_parse(line: str) -> None:
 
 def test_help_is_fast() -> None:
     """Listing the commands imports nothing that a command needs for its work."""
-    heavy = ["torch", "transformers", "matplotlib", "lm_eval", "numba", "ray", "presidio_analyzer", "pyarrow", "numpy", "pydantic", "fsspec", "fasttext"]
+    heavy = [
+        "torch",
+        "transformers",
+        "matplotlib",
+        "lm_eval",
+        "numba",
+        "ray",
+        "presidio_analyzer",
+        "pyarrow",
+        "numpy",
+        "pydantic",
+        "fsspec",
+        "fasttext",
+    ]
     code = (
         "import sys; sys.argv = ['dataprep', '--help']\n"
         "from dataprep.cli.main import main\n"

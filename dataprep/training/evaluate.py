@@ -14,7 +14,7 @@ from dataprep.corpus.mix import load as load_mix
 from dataprep.corpus.reader import in_order
 from dataprep.corpus.rows import Batch
 from dataprep.corpus.tokens import Split, open_tokens, verify
-from dataprep.errors import InputError, UsageError
+from dataprep.errors import InputError
 from dataprep.text.spans import Int64s
 from dataprep.tokenizers import load as load_tokenizer
 from dataprep.training.batches import tensors
