@@ -44,7 +44,7 @@ test: check ## install and run everything CI runs: lint, types, import rule, tes
 
 check: $(ALL) lint ## the same as `make test`
 	$(BIN)/dataprep models install lid.176
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto --dist loadfile
 
 lint: $(ALL) ## ruff format and lint, mypy --strict, the import rule
 	$(BIN)/ruff format --check .
