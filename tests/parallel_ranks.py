@@ -10,6 +10,7 @@ one process that was never interrupted: losses, gradients, norms, weights.
 
 from __future__ import annotations
 
+import importlib
 import math
 import os
 import sys
@@ -78,6 +79,7 @@ CASES = {
     "zero2 bf16": Case("zero2", "untied", precision="bf16", checkpointing="selective"),
     "zero3 bf16": Case("zero3", "tied", precision="bf16", checkpointing="full"),
     "zero3 selective": Case("zero3", "untied", checkpointing="selective"),
+    "ddp compiled full": Case("ddp", "tied", compile=True, checkpointing="full"),
     "zero3 compiled": Case("zero3", "untied", compile=True),
     "zero3 compiled selective": Case("zero3", "tied", compile=True, checkpointing="selective"),
     "ddp to zero3": Case("zero3", "untied", load="ddp"),
@@ -268,6 +270,7 @@ def main(folder: str, names: str) -> None:
 def forked(folder: str, names: str, size: int) -> int:
     """What srun does, but that processes share what importing has cost. The sum of their exit codes."""
 
+    importlib.import_module("torch._dynamo")  # what torch imports at its first step: half of a rank's time
     children = []
     for rank in range(size):
         child = os.fork()

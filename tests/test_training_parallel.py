@@ -6,17 +6,20 @@ import os
 import socket
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 from parallel_ranks import CASES
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from dataprep.errors import UsageError
 from dataprep.training import launch, parallel
 from dataprep.training.launch import Place
 from dataprep.training.model.config import ModelConfig
+from dataprep.training.model.transformer import Transformer
 from dataprep.training.settings import parse
 
 RANKS = Path(__file__).parent / "parallel_ranks.py"
@@ -87,6 +90,40 @@ def test_one_rank_is_one_process_and_goes_on_from_two(on_two: str, checkpoints: 
     ran = run([str(RANKS), str(checkpoints), ",".join(names)])
     hold(ran.stdout + ran.stderr, names)
     assert ran.returncode == 0, ran.stderr
+
+
+# ---------------------------------------------------------------- recomputation
+
+
+class Count(TorchDispatchMode):
+    """How often each operation runs."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.ran = Counter[str]()
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        self.ran[func.overloadpacket.__name__] += 1
+        return func(*args, **(kwargs or {}))
+
+
+def counted(kind: str) -> tuple[int, int, int]:
+    """Matrix products, attentions and activations of a forward and a backward pass."""
+    settings = parse(SETTINGS | {"precision": "fp32", "parallel": {"checkpointing": kind}}, "run.yaml")
+    config = ModelConfig.model_validate(MODEL | {"layers": 3})
+    model: Any = parallel.materialise(Transformer, config, settings, "single", torch.device("cpu"))
+    with Count() as count:
+        model(torch.zeros((1, 8), dtype=torch.int64), then=lambda hidden, head: hidden.sum()).backward()
+    products = count.ran["mm"] + count.ran["addmm"]
+    return products, count.ran["_scaled_dot_product_flash_attention_for_cpu"], count.ran["silu"]
+
+
+def test_recomputation_repeats_what_it_says() -> None:
+    none, full, selective = counted("none"), counted("full"), counted("selective")
+    assert none[1:] == (3, 3)
+    assert full[1:] == (6, 6)
+    assert full[0] > none[0]
+    assert selective == (none[0], 3, 6)
 
 
 # ---------------------------------------------------------------- refusals

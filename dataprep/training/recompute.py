@@ -7,12 +7,7 @@ from typing import Any, Literal
 
 import torch
 from torch import nn
-from torch.utils.checkpoint import (
-    CheckpointPolicy,
-    checkpoint,
-    create_selective_checkpoint_contexts,
-    noop_context_fn,
-)
+from torch.utils.checkpoint import CheckpointPolicy, checkpoint, create_selective_checkpoint_contexts
 
 _KEPT = (
     "mm",
@@ -38,14 +33,15 @@ def recompute(block: nn.Module, kind: Literal["full", "selective"]) -> None:
 
 @cache
 def _recomputed(cls: type[nn.Module], kind: str) -> type[nn.Module]:
-    context = noop_context_fn if kind == "full" else partial(create_selective_checkpoint_contexts, _policy)
+    # Nothing in a block is random.
+    how: dict[str, Any] = {"use_reentrant": False, "preserve_rng_state": False}
+    if kind == "selective":
+        how["context_fn"] = partial(create_selective_checkpoint_contexts, _policy)
 
     def forward(self: nn.Module, *args: Any) -> Any:
         if not torch.is_grad_enabled():
             return cls.forward(self, *args)
-        # Nothing in a block is random.
-        run = partial(cls.forward, self)
-        return checkpoint(run, *args, use_reentrant=False, preserve_rng_state=False, context_fn=context)
+        return checkpoint(partial(cls.forward, self), *args, **how)
 
     return type(cls.__name__, (cls,), {"forward": forward, "__doc__": cls.__doc__, "__module__": cls.__module__})
 
