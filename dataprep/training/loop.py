@@ -129,7 +129,7 @@ class _Loop:
         self.guard = spike.Guard(settings.spikes)
         self.checkpoints = checkpoint.Checkpoints(root, settings.checkpoint, world.rank, world.size)
         self.sources = reader.sampler.names
-        self.total = settings.schedule.total_tokens or reader.sampler.total * reader.length
+        self.total = reader.sampler.total * reader.length
         self.autocast = partial(parallel.autocast, settings, strategy, world.device)
         self.bytes_of = token_bytes(load_tokenizer(next(iter(reader.corpora.values())).tokenizer_file()))
         self.flops = flops.per_token(config, reader.length)
@@ -143,7 +143,7 @@ class _Loop:
         """Load the checkpoint after `start` steps, or keep the initial weights: a spike may lead back to them."""
         if self.first:
             self.log = Log(self.root / LOG)
-            self.progress = Progress(self.reader.steps, tokens=self.reader.sampler.total * self.reader.length)
+            self.progress = Progress(self.reader.steps, tokens=self.total)
             self.log.rewind((start or 0) - 1)
         if start is None:
             if self.settings.init_from is not None:
@@ -324,6 +324,7 @@ class _Loop:
             "skipped": skipped,
         }
         state = with_skipped(run.state(back), [told])
+        parallel.meet(self.world.size)  # all have read what the first now writes
         if self.first:
             from dataprep.training import spike_record
 
