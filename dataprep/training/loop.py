@@ -7,15 +7,12 @@ stop. Nothing here depends on the number of ranks: each takes its rows of the sa
 from __future__ import annotations
 
 import gc
-import os
 import resource
-import signal
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
-from types import FrameType
 from typing import Any, NamedTuple
 
 import torch
@@ -39,11 +36,11 @@ from dataprep.training.objective import causal_lm
 from dataprep.training.optim import build, schedule
 from dataprep.training.run import LOG, SKIPPED, SPIKES, Run, open_run, read_skipped, with_skipped
 from dataprep.training.settings import Strategy, TrainSettings
+from dataprep.training.stopping import stopping
 from dataprep.training.token_bytes import token_bytes
 
 _LOSS_CHUNK = 8192
 """Tokens whose logits are alive together in the loss."""
-_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1)
 
 
 class Outcome(NamedTuple):
@@ -92,7 +89,8 @@ def pretrain(settings: TrainSettings, *, device: str | None = None, until: int |
         loop = _Loop(root, settings, config, world, strategy, reader, model, optimizer)
         stack.callback(loop.close)
         loop.begin(start, kept)
-        with _stopping() as asked:
+        loop.note([change for change in made["changes"] if change["step"] == reader.next_step])
+        with stopping() as asked:
             loop.run(until if until is not None else reader.steps, asked)
         if first:
             Store(str(root)).publish_json(manifest.MANIFEST, made | {"accounts": record.accounts(loop.reader)})
@@ -355,6 +353,12 @@ class _Loop:
         self.log.append({"kind": kind, **line})
         getattr(self.progress, kind)(line)
 
+    def note(self, changes: list[dict[str, Any]]) -> None:
+        """Tell what the run is asked to do otherwise from here on."""
+        for change in changes:
+            if self.progress is not None:
+                self.progress.note(f"from here on {change['setting']}: {change['from']} -> {change['to']}")
+
     def close(self) -> None:
         if self.log is not None:
             self.log.close()
@@ -381,22 +385,3 @@ def _memory(device: torch.device) -> int:
     if device.type == "cuda":
         return torch.cuda.max_memory_allocated(device)
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-
-
-@contextmanager
-def _stopping() -> Iterator[Callable[[], int | None]]:
-    """The signal that has asked this process to stop, if one has; the second time it ends at once."""
-    got: list[int] = []
-
-    def asked(number: int, frame: FrameType | None) -> None:
-        if got:
-            signal.signal(number, signal.SIG_DFL)
-            os.kill(os.getpid(), number)
-        got.append(number)
-
-    before = {number: signal.signal(number, asked) for number in _SIGNALS}
-    try:
-        yield lambda: got[0] if got else None
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
