@@ -1,7 +1,8 @@
 """A training step on one core against one written out by hand; waiting for data; from a late state to a batch.
 
-Both train a LLaMA of 10M parameters on the same shapes, in turns of some steps: our whole loop (`dataprep pretrain`,
-with its reader, log, spike guard) and a loop of a hundred lines with nothing but the model, fused AdamW and a clip.
+Both train a LLaMA of 10M parameters on the same shapes in one process, taking turns step by step, so that what else
+the machine does meets both: our whole loop (`pretrain`, with its reader, log, spike guard), and a loop of a hundred
+lines with nothing but the model, fused AdamW and a clip.
 """
 
 from __future__ import annotations
@@ -14,23 +15,25 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from machine import keep, machine, one_core, spread
+from train_corpus import corpus, write
 
 LENGTH, BATCH, VOCAB = 128, 8, 8192
 LAYERS, WIDTH, HEADS, FFN = 10, 256, 8, 704
-WARM = 2
-"""First steps of a turn that do not count."""
+WARM = 3
+"""First steps that do not count."""
 
 
 # ---------------------------------------------------------------- by hand
 
 
-def minimal(precision: str, data: Path, steps: int) -> list[float]:
-    """Seconds of each step of a plain torch loop: full logits, no log, batches cut from a mapped file at random."""
+def minimal(precision: str, data: Path) -> Iterator[float]:
+    """Seconds of each step of a plain torch loop: full logits, no log, batches cut at random from a mapped file."""
     import torch
     from torch import nn
     from torch.nn import functional
@@ -66,8 +69,7 @@ def minimal(precision: str, data: Path, steps: int) -> list[float]:
     cos, sin = (torch.cat([f(angles)] * 2, -1) for f in (torch.cos, torch.sin))
     tokens = np.memmap(data, np.uint16, "r")
     rng = np.random.default_rng(0)
-    taken = []
-    for _ in range(steps):
+    while True:
         began = time.perf_counter()
         at = rng.integers(0, len(tokens) - LENGTH - 1, BATCH)
         batch = torch.from_numpy(np.stack([tokens[n : n + LENGTH + 1] for n in at]).astype(np.int64))
@@ -83,39 +85,49 @@ def minimal(precision: str, data: Path, steps: int) -> list[float]:
         optimizer.step()
         optimizer.zero_grad(set_to_none=True)
         loss.item()
-        taken.append(time.perf_counter() - began)
-    return taken
+        yield time.perf_counter() - began
 
 
 # ---------------------------------------------------------------- in turns
 
 
-def turns(folder: Path, tokens: Path, precision: str, count: int, steps: int) -> dict[str, Any]:
-    """Ours and the plain loop, one after the other, `count` times `steps` steps each."""
-    from train_corpus import write
+def turns(folder: Path, tokens: Path, precision: str, steps: int) -> dict[str, Any]:
+    """`steps` steps of ours and as many of the plain loop, one after the other."""
+    import torch
 
+    from dataprep.training import log, settings
+    from dataprep.training.loop import pretrain
+
+    torch.set_num_threads(1)
     model = {"layers": LAYERS, "width": WIDTH, "heads": HEADS, "ffn_width": FFN, "tied_head": True, "vocab_size": VOCAB}
-    file = write(folder, precision, tokens, length=LENGTH, batch=BATCH, steps=count * steps, model=model,
+    file = write(folder, precision, tokens, length=LENGTH, batch=BATCH, steps=steps + WARM, model=model,
                  precision=precision, micro_batch=BATCH, optimizer={"learning_rate": 1e-3})  # fmt: skip
-    ours, plain, waits = list[float](), list[float](), list[float]()
-    for turn in range(count):
-        until = (turn + 1) * steps
-        call([sys.executable, "-m", "dataprep", "pretrain", str(file), "--until-step", str(until), "--device", "cpu"])
-        lines = [json.loads(line) for line in (folder / precision / "log.jsonl").read_text().splitlines()]
-        new = [line for line in lines if line["kind"] == "step" and line["step"] >= until - steps][WARM:]
-        ours += [line["seconds"] for line in new]
-        waits += [line["wait_seconds"] for line in new]
-        printed = call([sys.executable, __file__, "--minimal", precision, str(tokens / "00000.bin"), str(steps)])
-        plain += json.loads(printed)[WARM:]
-    ratio = statistics.median(ours) / statistics.median(plain)
-    parameters = next(line["parameters"] for line in lines if line["kind"] == "start")
+    plain, seconds = minimal(precision, tokens / "00000.bin"), list[float]()
+    append = log.Log.append
+
+    def append_and_step(self: log.Log, line: dict[str, Any]) -> None:
+        # The loop has stopped its clock when it logs a step, and starts it again for the next one.
+        append(self, line)
+        if line["kind"] == "step":
+            seconds.append(next(plain))
+
+    log.Log.append = append_and_step  # type: ignore[method-assign]
+    try:
+        pretrain(settings.load(file), device="cpu")
+    finally:
+        log.Log.append = append  # type: ignore[method-assign]
+    lines = log.read(folder / precision / log.NAME)
+    taken = [line for line in lines if line["kind"] == "step"][WARM:]
+    ours, by_hand = [line["seconds"] for line in taken], seconds[WARM:]
+    waits = sum(line["wait_seconds"] for line in taken) / sum(ours)
+    ratio = statistics.median(a / b for a, b in zip(ours, by_hand, strict=True))
     print(
-        f"{precision}: {parameters / 1e6:.1f}M parameters, {BATCH} x {LENGTH} tokens a step: "
-        f"{spread([1e3 * t for t in ours])} ms ours, {spread([1e3 * t for t in plain])} ms by hand, "
-        f"{ratio:.3f} times as long; {BATCH * LENGTH / statistics.median(ours):,.0f} tokens/s; "
-        f"waiting for data {sum(waits) / sum(ours):.3%}"
+        f"{precision}: {lines[0]['parameters'] / 1e6:.1f}M parameters, {BATCH} x {LENGTH} tokens a step: "
+        f"{spread([1e3 * t for t in ours])} ms ours, {spread([1e3 * t for t in by_hand])} ms by hand; ratio of each "
+        f"pair {ratio:.3f}, of the fastest {min(ours) / min(by_hand):.3f}; "
+        f"{BATCH * LENGTH / statistics.median(ours):,.0f} tokens/s; waiting for data {waits:.3%}"
     )
-    return {"ours_s": ours, "by_hand_s": plain, "ratio": ratio, "wait_ratio": sum(waits) / sum(ours)}
+    return {"ours_s": ours, "by_hand_s": by_hand, "ratio": ratio, "wait_ratio": waits}
 
 
 def call(command: list[str]) -> str:
@@ -144,8 +156,6 @@ print(json.dumps([imported - began, time.perf_counter() - imported, reader.next_
 
 def late(folder: Path, tokens: Path, runs: int) -> dict[str, Any]:
     """A new process that goes on at a late step: files compared with what is remembered of them, the batch read."""
-    from train_corpus import write
-
     from dataprep.corpus.reader import open_reader
 
     steps = 200_000
@@ -165,16 +175,8 @@ def late(folder: Path, tokens: Path, runs: int) -> dict[str, Any]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--minimal", nargs=3, metavar=("PRECISION", "FILE", "STEPS"), help=argparse.SUPPRESS)
-    parser.add_argument("--turns", type=int, default=5, help="of each loop (default 5)")
-    parser.add_argument("--steps", type=int, default=12, help="in a turn (default 12)")
+    parser.add_argument("--steps", type=int, default=60, help="of each loop (default 60)")
     options = parser.parse_args()
-    if options.minimal:
-        precision, file, steps = options.minimal
-        print(json.dumps(minimal(precision, Path(file), int(steps))))
-        return
-    from train_corpus import corpus
-
     one_core()
     print(machine())
     with tempfile.TemporaryDirectory() as temporary:
@@ -183,7 +185,7 @@ def main() -> None:
         tokens = corpus(folder / "tokens", 4_000_000, VOCAB)
         figures: dict[str, Any] = {"late": late(folder, tokens, 9)}
         for precision in ("fp32", "bf16"):
-            figures[precision] = turns(folder, tokens, precision, options.turns, options.steps)
+            figures[precision] = turns(folder, tokens, precision, options.steps)
         keep("train", figures)
 
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Any
+
 import pytest
 
 from dataprep.training import flops
@@ -84,3 +87,52 @@ def test_a_cpu_is_measured() -> None:
     assert speed.reference == speed.measured > 1e8
     assert "no published peak" in str(speed)
     assert flops.mfu(1000, 1e6, speed.reference) == pytest.approx(1e9 / speed.measured)
+
+
+def test_counts_are_those_of_the_model() -> None:
+    torch = pytest.importorskip("torch")
+    from dataprep.training.model.transformer import Transformer
+
+    shape = {"vocab_size": 97, "context": 16, "layers": 3, "width": 32, "heads": 4}
+    odd: list[dict[str, Any]] = [
+        {},
+        {"norm": "layer_norm", "activation": "gelu", "position": "learned", "tied_head": True, "output_bias": True},
+        {
+            "norm": "layer_norm",
+            "norm_bias": False,
+            "norm_placement": "post",
+            "position": "sinusoidal",
+            "head_bias": True,
+        },
+        {"kv_heads": 2, "head_width": 10, "qk_norm": True, "norm_placement": "sandwich", "attention_bias": True},
+        {"position": "t5", "activation": "geglu", "ffn_width": 50, "output_bias": True},
+        {"position": "alibi", "activation": "relu", "embedding_width": 16, "embedding_norm": True},
+        {"embedding_width": 16, "tied_head": True, "head_bias": True, "position": "learned", "norm": "layer_norm"},
+    ]
+    for more in odd:
+        config = ModelConfig.model_validate(shape | more)
+        with torch.device("meta"):
+            model = Transformer(config)
+        counted = flops.parameters(config)
+        assert counted.all == sum(p.numel() for p in model.parameters()), more
+        tables = {"positions.weight", "relative.weight"} | (set() if config.tied_head else {"embed.weight"})
+        looked_up = sum(p.numel() for name, p in model.named_parameters() if name in tables)
+        assert counted.multiplied == counted.all - looked_up, more
+
+
+@pytest.mark.parametrize(
+    ("file", "vocab_size", "context", "expected"),
+    [
+        ("pretrain-tiny", 4096, 256, 2_557_632),
+        ("pretrain-124m", 50257, 1024, 124_373_760),  # nanoGPT prints 123.59M: without 786,432 of positions
+        ("pretrain-1b", 32000, 2048, 1_100_048_384),  # as TinyLlama's files hold
+    ],
+)
+def test_pipelines_have_the_shapes_they_name(file: str, vocab_size: int, context: int, expected: int) -> None:
+    from dataprep.training.model.presets import resolve
+    from dataprep.training.settings import load
+
+    settings = load(Path(__file__).parent.parent / "pipelines" / f"{file}.yaml")
+    assert Path(settings.mix).is_file()
+    config = resolve(settings.model, vocab_size=vocab_size, context=context, where=file)
+    assert flops.parameters(config).all == expected

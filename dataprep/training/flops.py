@@ -100,8 +100,9 @@ def measured(device: torch.device, precision: Precision, seconds: float = 1.0) -
     """Operations a second of a big matrix product in PyTorch, the best of those that fit into `seconds`."""
     import torch
 
-    # Big enough that nothing but the product counts; 2 n^3 operations. Random: a GPU is faster on equal numbers.
-    n = 8192 if device.type == "cuda" else 1024
+    # Big enough that nothing but the product counts; 2 n^3 operations. On a CPU small enough to fit between two other
+    # processes' turns. Random: a GPU is faster on equal numbers.
+    n = 8192 if device.type == "cuda" else 512
     dtype = torch.bfloat16 if precision == "bf16" else torch.float32
     a = torch.randn(n, n, generator=torch.Generator().manual_seed(0)).to(device, dtype)
     out = torch.empty_like(a)
