@@ -18,8 +18,9 @@ import torch.distributed as dist
 
 from dataprep.errors import RunError, UsageError
 
-_WAIT = timedelta(minutes=10)
-"""For the other processes, to start and in every call that all of them make."""
+_WAIT = timedelta(hours=1)
+"""For the other processes, to start and in every call that all make: one of them may read a whole corpus for its
+checksums first. Nobody waits for a process that has died: torchrun, and srun -K, end them all."""
 _FIRST_PORT, _PORTS = 20_000, 10_000
 
 
@@ -53,7 +54,7 @@ def start(device: str | None) -> World:
     """Meet the other processes and choose the device: `cpu`, `cuda`, or None for a GPU if there is one.
 
     One process meets nobody. Raises UsageError for an environment or a device that can't be, RunError if not all
-    processes come within ten minutes.
+    processes come within an hour.
     """
     place = read(os.environ)
     chosen = _device(device, place)

@@ -12,6 +12,7 @@ in targets and mask and end in `token_losses`.
 
 from __future__ import annotations
 
+import importlib.util
 from collections.abc import Callable
 from functools import cache
 from typing import Any, NamedTuple
@@ -137,7 +138,7 @@ def _to_fuse(logits: Tensor, targets: Tensor, counts: Tensor, z_loss: float) -> 
 
 @cache
 def _compiled() -> Any:
-    return torch.compile(_to_fuse)
+    return torch.compile(_to_fuse) if importlib.util.find_spec("triton") else _eager
 
 
 def _leaves(tensor: Tensor) -> list[Tensor]:
