@@ -31,6 +31,8 @@ demo: $(STAMP) ## real pages -> clean Parquet shards: installs, makes the sample
 	@echo; echo "Near-duplicates between the two releases of one documentation:"; echo
 	$(BIN)/dataprep dropped out/web --stage minhash_dedup --limit 2
 
+# Threads that wait asleep: with anything else on the machine, those that spin take three times as long.
+demo-train: export OMP_WAIT_POLICY := passive
 demo-train: $(ALL) demo ## the demo's documents -> tokenizer -> tokens -> a small model, its curves, text that it writes
 	$(BIN)/dataprep train-tokenizer out/web --output out/tokenizer --vocab-size 4096
 	$(BIN)/dataprep tokenize out/web --tokenizer out/tokenizer --output out/web-tokens --set tokenize.validation_ratio=0.04
