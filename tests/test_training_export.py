@@ -30,6 +30,7 @@ from dataprep.training.evaluate import validation
 from dataprep.training.export import Exported, export, export_run
 from dataprep.training.hf import shapes
 from dataprep.training.import_ import import_model, load_imported
+from dataprep.training.loop import pretrain
 from dataprep.training.model.config import ModelConfig
 from dataprep.training.model.transformer import Transformer
 from dataprep.training.run import open_run
@@ -317,6 +318,24 @@ def test_a_model_of_theirs_comes_in_and_goes_out_again(name: str, tmp_path: Path
     made = written(ours, tmp_path / "out")
     assert made.architecture == architecture
     torch.testing.assert_close(logits(theirs(tmp_path / "out"), of), expected, atol=1e-4, rtol=0)
+
+
+def test_training_goes_on_from_a_model_of_theirs(tmp_path: Path) -> None:
+    model = theirs_tiny("llama, wide heads", vocab_size=512, max_position_embeddings=16)
+    model.save_pretrained(tmp_path / "theirs")
+    config, _ = import_model(tmp_path / "theirs", tmp_path / "in")
+    path = training_runs.write_settings(
+        tmp_path, training_runs.write_mix(tmp_path), model=config.model_dump(), init_from=str(tmp_path / "in")
+    )
+    settings = training_runs.load(path)
+    pretrain(settings, device="cpu", until=1)
+    batch = open_reader(settings.mix).batch(0)
+    tokens, counted = torch.from_numpy(batch["tokens"]).long(), torch.from_numpy(batch["loss"])
+    nll = torch.nn.functional.cross_entropy(
+        logits(model, tokens[:, :-1]).transpose(1, 2), tokens[:, 1:], reduction="none"
+    )
+    found = training_runs.logged(tmp_path / "run")[0]["loss"]
+    assert found == pytest.approx(float(nll[counted].mean()), rel=1e-5)
 
 
 def test_rotary_settings_of_version_4(tmp_path: Path) -> None:

@@ -90,7 +90,7 @@ def pretrain(
 def _ended(ended: dict[str, Any]) -> str:
     run, steps, of = ended["run"], ended["steps"], ended["of"]
     if ended["signal"] is not None and steps != of:
-        return f"{run}: stopped by a signal after step {steps:,} of {of:,}, all kept; type the same command again"
+        return f"{run}: stopped by a signal after {steps:,} of {of:,} steps, all kept; type the same command again"
     if steps != of:
         return f"{run}: {steps:,} of {of:,} steps done; type the command again to go on"
     return f"{run}: all {of:,} steps done; see `dataprep report {run}`, `dataprep generate {run}`"
@@ -98,11 +98,15 @@ def _ended(ended: dict[str, Any]) -> str:
 
 def _show(settings: TrainSettings, as_json: bool) -> None:
     """What would be trained."""
+    from pathlib import Path
+
+    from dataprep import manifest
     from dataprep.corpus.reader import open_reader
-    from dataprep.training import flops, parallel, run
+    from dataprep.training import flops, initial, parallel, record, run
     from dataprep.training.model.presets import resolve
 
-    kept = run.open_run(settings.output) if run.exists(settings.output) else None
+    root = Path(settings.output)
+    kept = run.open_run(root) if (root / manifest.MANIFEST).exists() else None
     state = kept.state() if kept is not None and kept.latest() is not None else None
     reader = open_reader(settings.mix, state, full=False)
     tokenizer = next(iter(reader.corpora.values())).tokenizer
@@ -112,6 +116,13 @@ def _show(settings: TrainSettings, as_json: bool) -> None:
     strategy = parallel.check(settings, config, world, "cpu")
     tokens = reader.sampler.total * reader.length
     counted = flops.parameters(config)
+    changed, differ = list[dict[str, Any]](), list[str]()
+    if kept is not None and state is not None:
+        made = record.describe_run(root, settings, config, counted.all, reader)
+        record.changed_data(kept.manifest, made)
+        changed = record.changes(kept.manifest, made, reader.next_step)
+    elif settings.init_from is not None:
+        differ = initial.check(settings.init_from, config, tokenizer["sha256"])
     per_token = flops.per_token(config, reader.length)
     told = {
         "run": settings.output,
@@ -125,6 +136,7 @@ def _show(settings: TrainSettings, as_json: bool) -> None:
         "flops": per_token * tokens,
         "model": config.model_dump(mode="json"),
         "settings": settings.model_dump(mode="json"),
+        "changes": changed,
     }
     if as_json:
         click.echo(json.dumps(told, indent=1))
@@ -135,3 +147,5 @@ def _show(settings: TrainSettings, as_json: bool) -> None:
         f"{per_token * tokens:.3g} floating-point operations\n"
         f"run  {settings.output}\nmix  {settings.mix}"
     )
+    for line in [*differ, *map(record.told, changed)]:
+        click.echo(line)

@@ -68,19 +68,23 @@ def import_model(source: str | Path, out: str | Path, *, limit: int = folder.LIM
     return config, architecture.name
 
 
+def config_of(root: Path, made: dict[str, Any]) -> ModelConfig:
+    """The config in the manifest `made` of the folder `root`. Raises InputError if `import_model` did not write it."""
+    if made["kind"] != KIND:
+        raise InputError(f"{root}: holds {made['kind']}, not a model; name a folder that `dataprep import` wrote")
+    try:
+        return validated(ModelConfig, made["model"], f"{root}/{manifest.MANIFEST}: model")
+    except UsageError as error:
+        raise InputError(str(error)) from error
+
+
 def load_imported(path: str | Path) -> tuple[ModelConfig, dict[str, Tensor]]:
     """The config of a folder that `import_model` wrote, and its weights by our names, float32.
 
     Raises InputError if it is none, or not whole.
     """
     root = Path(path)
-    made = manifest.read(str(root), "import")
-    if made["kind"] != KIND:
-        raise InputError(f"{root}: holds {made['kind']}, not a model; name a folder that `dataprep import` wrote")
-    try:
-        config = validated(ModelConfig, made["model"], f"{root}/{manifest.MANIFEST}: model")
-    except UsageError as error:
-        raise InputError(str(error)) from error
+    config = config_of(root, manifest.read(str(root), "import"))
     state = {name: tensor.float() for name, tensor in folder.read(root).items()}
     shapes_held = {name: tensor.shape for name, tensor in state.items()}
     if shapes_held != weights.expected(config):

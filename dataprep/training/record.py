@@ -112,6 +112,11 @@ def changes(old: dict[str, Any], new: dict[str, Any], step: int) -> list[dict[st
     return found
 
 
+def told(change: dict[str, Any]) -> str:
+    """One of the `changes`, for a person."""
+    return f"from here on {change['setting']}: {change['from']} -> {change['to']}"
+
+
 def _flat(settings: dict[str, Any]) -> dict[str, Any]:
     """`optimizer.clip: 1.0` for nested settings."""
     found = {}
