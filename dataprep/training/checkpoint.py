@@ -85,7 +85,7 @@ class Checkpoints:
                 assert isinstance(future, Future)
                 self._pending = _Pending(step, future)
         except (OSError, CheckpointException) as error:
-            raise _failed(partial, error) from error
+            raise self._failed(step, error) from error
 
     def poll(self) -> None:
         """Complete a save that has ended by now. Costs nothing while none has."""
@@ -102,7 +102,14 @@ class Checkpoints:
             future.result()
             self._complete(step)
         except (OSError, CheckpointException) as error:
-            raise _failed(self._root / _PARTIAL.format(folder_of(step)), error) from error
+            raise self._failed(step, error) from error
+
+    def _failed(self, step: int, error: BaseException) -> OutputError:
+        """What to say of a save that has failed; its files go, for they may be what fills the disk."""
+        partial = self._root / _PARTIAL.format(folder_of(step))
+        if self._first:
+            shutil.rmtree(partial, ignore_errors=True)
+        return _output_error(partial, error)
 
     def _complete(self, step: int) -> None:
         # The first rank's save ends when all ranks have written: it has gathered what each wrote.
@@ -138,7 +145,7 @@ class Checkpoints:
             dist.barrier(self._group)
 
 
-def _failed(path: Path, error: BaseException) -> OutputError:
+def _output_error(path: Path, error: BaseException) -> OutputError:
     cause: BaseException = error
     if isinstance(error, CheckpointException):
         cause = next(iter(error.failures.values()))[0]
@@ -159,10 +166,12 @@ def _fsync(folder: Path) -> None:
 
 def load(path: Path, tensors: dict[str, Tensor], *, alone: bool = True) -> dict[str, Any]:
     """Fill `tensors` in place from a checkpoint's folder and return its state. Raises InputError, one line."""
+    reader = FileSystemReader(path)
     try:
         state = json.loads((path / STATE).read_text("utf-8"))
-        load_tensors(tensors, storage_reader=FileSystemReader(path), no_dist=alone)
-    except (OSError, ValueError, CheckpointException, RuntimeError, EOFError) as error:
+        reader.read_metadata()  # torch logs a traceback where it finds none
+        load_tensors(tensors, storage_reader=reader, no_dist=alone)
+    except (Exception, CheckpointException) as error:  # whatever a damaged pickle raises
         cause: BaseException = error
         if isinstance(error, CheckpointException):
             cause = next(iter(error.failures.values()))[0]

@@ -24,9 +24,8 @@ from dataprep.errors import OutputBusy, UsageError
 from dataprep.lease import lease
 from dataprep.store import Store
 from dataprep.tokenizers import load as load_tokenizer
-from dataprep.training import batches, checkpoint, flops, launch, parallel, record, spike
+from dataprep.training import batches, checkpoint, flops, initial, launch, parallel, record, spike
 from dataprep.training.evaluate import validation
-from dataprep.training.import_ import load_imported
 from dataprep.training.launch import World
 from dataprep.training.log import Log, Progress
 from dataprep.training.model.config import ModelConfig
@@ -75,6 +74,10 @@ def pretrain(settings: TrainSettings, *, device: str | None = None, until: int |
         if kept is not None and state is not None:
             record.changed_data(kept.manifest, made)
             made["changes"] = kept.manifest["changes"] + record.changes(kept.manifest, made, reader.next_step)
+        differ = list[str]()
+        if settings.init_from is not None and start is None:
+            tokenizer = next(iter(reader.corpora.values())).tokenizer
+            differ = initial.check(settings.init_from, config, tokenizer["sha256"])
         if first:
             stack.enter_context(lease(Store(str(root))))
             if kept is not None and kept.latest() != start:
@@ -89,7 +92,8 @@ def pretrain(settings: TrainSettings, *, device: str | None = None, until: int |
         loop = _Loop(root, settings, config, world, strategy, reader, model, optimizer)
         stack.callback(loop.close)
         loop.begin(start, kept)
-        loop.note([change for change in made["changes"] if change["step"] == reader.next_step])
+        changed = [change for change in made["changes"] if change["step"] == reader.next_step]
+        loop.note([*differ, *map(record.told, changed)])
         with stopping() as asked:
             loop.run(until if until is not None else reader.steps, asked)
         if first:
@@ -145,7 +149,7 @@ class _Loop:
             self.log.rewind((start or 0) - 1)
         if start is None:
             if self.settings.init_from is not None:
-                parallel.load_full(self.model, load_imported(self.settings.init_from)[1])
+                parallel.load_full(self.model, initial.load(self.settings.init_from))
             self._save(0, wait=True)
         else:
             assert kept is not None
@@ -326,9 +330,11 @@ class _Loop:
         if self.first:
             from dataprep.training import spike_record
 
+            # `latest` first: a run that is killed here comes to the same spike again. With the record first it would
+            # go on behind samples that the record says were undone.
+            self.checkpoints.point(back)
             spike_record.write(self.root / SPIKES, step, self.reader, offending)
             Store(str(self.root)).publish_json(SKIPPED, {"spikes": [*spikes, _finite(told)]})
-            self.checkpoints.point(back)
         self._say("spike", told | {"sources": line["sources"]})
         parallel.meet(self.world.size)
         if len(spikes) + 1 > settings.most:
@@ -353,11 +359,11 @@ class _Loop:
         self.log.append({"kind": kind, **line})
         getattr(self.progress, kind)(line)
 
-    def note(self, changes: list[dict[str, Any]]) -> None:
-        """Tell what the run is asked to do otherwise from here on."""
-        for change in changes:
+    def note(self, lines: list[str]) -> None:
+        """Lines for a person, of the first rank only."""
+        for line in lines:
             if self.progress is not None:
-                self.progress.note(f"from here on {change['setting']}: {change['from']} -> {change['to']}")
+                self.progress.note(line)
 
     def close(self) -> None:
         if self.log is not None:
