@@ -17,7 +17,7 @@ import click
               help="Which of their documents.")  # fmt: skip
 @click.option("--tasks", metavar="FOLDER", help="Tasks of lm-eval in YAML, in place of corpora.")
 @click.option("--task", "names", multiple=True, metavar="NAME", help="One of them; default: all.")
-@click.option("--step", type=click.IntRange(0), help="Of this checkpoint; default: the newest.")
+@click.option("--step", type=click.IntRange(0), help="The checkpoint after so many steps; default: the newest.")
 @click.option("--max-rows", type=click.IntRange(1), help="Most rows of each source, or documents of each task.")
 @click.option("--device", type=click.Choice(["cpu", "cuda"]), help="Default: cuda where there is one.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")

@@ -12,7 +12,7 @@ import click
 @click.argument("run", metavar="RUN")
 @click.option("--to", "form", type=click.Choice(["hf"]), required=True, help="hf: what `transformers` loads.")
 @click.option("--output", metavar="FOLDER", required=True, help="A new folder, or an empty one.")
-@click.option("--step", type=click.IntRange(0), help="Of this checkpoint; default: the newest.")
+@click.option("--step", type=click.IntRange(0), help="The checkpoint after so many steps; default: the newest.")
 @click.option("--dtype", type=click.Choice(["fp32", "bf16"]), default="fp32", show_default=True, help="Of weights.")
 @click.option("--json", "as_json", is_flag=True, help="Print what was written as JSON.")
 def export(run: str, form: str, output: str, step: int | None, dtype: Literal["fp32", "bf16"], as_json: bool) -> None:

@@ -35,7 +35,7 @@ import click
     help="Above 1, tokens that are there already become less likely.",
 )
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="The same seed, the same text.")
-@click.option("--step", type=click.IntRange(0), help="The checkpoint after this step; default: the newest.")
+@click.option("--step", type=click.IntRange(0), help="The checkpoint after so many steps; default: the newest.")
 @click.option("--device", type=click.Choice(["cpu", "cuda"]), help="Default: cuda where there is one.")
 @click.option("--json", "as_json", is_flag=True, help="Print text, token ids and why it ended as JSON.")
 def generate(

@@ -48,7 +48,12 @@ class Run:
 
     @property
     def mix(self) -> str:
-        """Path of the mix file."""
+        """Path of the mix file. Raises InputError if the run was moved without it."""
+        if not Path(self.settings.mix).is_file():
+            raise InputError(
+                f"{self.root}: its mix {self.settings.mix} is not there; a run is moved together with its mix and "
+                "corpora, all to the same places beside one another"
+            )
         return self.settings.mix
 
     @property
