@@ -7,6 +7,7 @@ DataprepError                 one line for the user: where, what, what to do; ne
     ├── ModelMissing          a model file has not been installed
     ├── OutputError           the output can't be written: full, read-only
     ├── OutputBusy            another run holds the output's lease
+    ├── Diverged              training found one spike after the other
     └── TaskFailed            a task stopped: which, where, why
 """
 
@@ -46,6 +47,10 @@ class OutputError(RunError):
 
 class OutputBusy(RunError):
     """Another run is writing to the same output."""
+
+
+class Diverged(RunError):
+    """A training run whose loss keeps jumping."""
 
 
 class TaskFailed(RunError):

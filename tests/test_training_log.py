@@ -170,6 +170,12 @@ def test_progress_on_a_terminal_and_elsewhere(monkeypatch: pytest.MonkeyPatch) -
             assert lines[-1] == "step 99 of 999, loss 3.0000, 200 tokens/s, MFU 41.2%, 7 min 30 s left, 1 spike"
 
 
+def test_a_spike_that_leads_back_to_the_beginning() -> None:
+    out = io.StringIO()
+    Progress(9, out=out).spike({"kind": "spike", "step": 1, "value": "not finite", "back_to": -1, "skipped": [[4, 8]]})
+    assert out.getvalue() == ("step 1: loss or gradient is not finite; back to the beginning, samples 4 to 7 skipped\n")
+
+
 def test_time_left_counts_tokens_where_batches_grow() -> None:
     out = io.StringIO()
     progress = Progress(2, tokens=2_000, out=out)

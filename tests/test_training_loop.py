@@ -23,7 +23,7 @@ from token_corpora import example_tokenizer
 from training_runs import LENGTH, VOCAB, documents, load, logged, weights, write_mix, write_settings
 
 from dataprep.corpus.reader import open_reader
-from dataprep.errors import InputError, UsageError
+from dataprep.errors import Diverged, InputError, UsageError
 from dataprep.training.batches import document_numbers, step_of
 from dataprep.training.loop import pretrain
 from dataprep.training.run import open_run
@@ -35,7 +35,9 @@ HERE = Path(__file__).parent
 
 @pytest.fixture(scope="module")
 def mix(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_mix(tmp_path_factory.mktemp("mix"))
+    """16 steps: the second epoch of `web` begins in the 7th, the second stage with the 13th."""
+    sources = {"web": {"manifest": "web", "weight": 3, "max_tokens": 320}, "books": {"manifest": "books", "weight": 1}}
+    return write_mix(tmp_path_factory.mktemp("mix"), sources=sources)
 
 
 @pytest.fixture(scope="module")
@@ -76,6 +78,7 @@ def test_a_run(whole: Path, mix: Path) -> None:
     accounts = run.manifest["accounts"]
     assert accounts["steps"] == 16
     assert sum(source["samples"] for source in accounts["sources"].values()) == accounts["samples"] == 64
+    assert accounts["sources"]["web"]["epochs"] > 1.5
     assert dataprep("manifest", "verify", whole).stdout.strip()
 
 
@@ -245,7 +248,7 @@ def test_too_many_spikes_stop_the_run(tmp_path: Path) -> None:
     path = write_settings(
         tmp_path, mix, spikes={"window": 8, "sigmas": 0.01, "most": 2}, optimizer={"learning_rate": 1e-9}
     )
-    with pytest.raises(UsageError, match=r"3 spikes.*lower the learning rate"):
+    with pytest.raises(Diverged, match=r"3 spikes.*lower the learning rate"):
         pretrain(load(path), device="cpu")
 
 
@@ -325,7 +328,7 @@ def test_damaged_checkpoints(
     with pytest.raises(InputError, match=r"step-00000008: can't be read .* earlier folder"):
         pretrain(settings, device="cpu")
     metadata = (folder / ".metadata").read_bytes()
-    for damaged in (None, metadata[: len(whole) // 2]):
+    for damaged in (None, metadata[: len(metadata) // 2]):
         (folder / ".metadata").unlink(missing_ok=True)
         if damaged is not None:
             (folder / ".metadata").write_bytes(damaged)

@@ -49,7 +49,7 @@ def pretrain(
       dataprep pretrain pipelines/pretrain-tiny.yaml --set optimizer.learning_rate=1e-3
       torchrun --nproc-per-node 8 -m dataprep pretrain pipelines/pretrain-1b.yaml
     """
-    from dataprep.errors import DataprepError, UsageError
+    from dataprep.errors import DataprepError, Diverged, UsageError
     from dataprep.training import need_torch
     from dataprep.training.settings import load
 
@@ -71,7 +71,7 @@ def pretrain(
         from dataprep.training.loop import pretrain as train
 
         outcome = train(settings, device=device, until=until_step)
-    except UsageError as error:
+    except (UsageError, Diverged) as error:
         # All ranks find the same; one tells.
         if rank:
             sys.exit(error.exit_code)

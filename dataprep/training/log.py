@@ -172,7 +172,8 @@ class Progress:
         skipped = ", ".join(f"{first:,} to {last - 1:,}" for first, last in line.get("skipped") or [])
         back = line.get("back_to")
         what = "loss or gradient is not finite" if line["value"] == "not finite" else f"spike of {line['value']}"
-        done = f"; back to the checkpoint after step {back:,}" if back is not None else ""
+        where = "" if back is None else "the beginning" if back < 0 else f"the checkpoint after step {back:,}"
+        done = f"; back to {where}" if where else ""
         self.note(f"step {line['step']:,}: {what}{done}{f', samples {skipped} skipped' if skipped else ''}")
 
     def note(self, text: str) -> None:

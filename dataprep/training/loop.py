@@ -20,7 +20,7 @@ from torch import Tensor, nn
 
 from dataprep import manifest
 from dataprep.corpus.reader import Reader, open_reader
-from dataprep.errors import OutputBusy, UsageError
+from dataprep.errors import Diverged, OutputBusy
 from dataprep.lease import lease
 from dataprep.store import Store
 from dataprep.tokenizers import load as load_tokenizer
@@ -56,7 +56,7 @@ def pretrain(settings: TrainSettings, *, device: str | None = None, until: int |
     """Train from the beginning, or go on from the newest checkpoint in `settings.output`, until the mix ends.
 
     `until` stops after so many steps of the run. Call it on every rank. Raises UsageError or InputError before
-    anything starts for settings that do not fit together and for data that has changed.
+    anything starts for settings that do not fit together and for data that has changed; Diverged after too many spikes.
     """
     root = Path(settings.output)
     kept = open_run(root) if (root / manifest.MANIFEST).exists() else None
@@ -338,7 +338,7 @@ class _Loop:
         self._say("spike", told | {"sources": line["sources"]})
         parallel.meet(self.world.size)
         if len(spikes) + 1 > settings.most:
-            raise UsageError(
+            raise Diverged(
                 f"{self.settings.name}: {len(spikes) + 1} spikes (`spikes.most` is {settings.most}): data is not the "
                 f"reason; lower the learning rate or raise spikes.sigmas. {self.root}/{SPIKES} has the documents"
             )
