@@ -510,6 +510,19 @@ def test_the_command(documents: Path, tmp_path: Path, model: Path) -> None:
         assert message == f"{out}: holds tokens, not documents; those are in {documents}"
 
 
+def test_no_document_for_validation_is_told(documents: Path, tmp_path: Path, model: Path) -> None:
+    says = "fell to the validation split, at validation_ratio 1e-09: "
+    tokenize = ("tokenize", documents, "--tokenizer", model, "--set")
+    (line,) = (s for s in dataprep(*tokenize, "tokenize.validation_ratio=1e-9").stderr.splitlines() if says in s)
+    assert line.startswith("warning: tokenize: ")
+    assert "--set tokenize.validation_ratio=0.185" in line
+    for ratio in (0.185, 0):
+        assert "validation split" not in dataprep(*tokenize, f"tokenize.validation_ratio={ratio}").stderr
+    more = ({"tokenize": {"tokenizer": str(model), "as": "all", "validation_ratio": 1}},)
+    done = dataprep("run", tokens_pipeline(tmp_path, model, more, validation_ratio=1e-9, output=str(tmp_path / "2")))
+    assert done.stderr.count(says) == 1
+
+
 def test_a_file_of_ranks_is_kept_with_its_name(documents: Path, tmp_path: Path) -> None:
     """Its name says its encoding, its own or that of the sidecar beside it."""
     lines = "".join(f"{base64.b64encode(bytes([byte])).decode()} {byte}\n" for byte in range(256))
