@@ -450,12 +450,28 @@ def test_a_tokenizer_that_changes_under_way_is_noticed(
         planning.from_json(saved)
 
 
+@pytest.mark.parametrize(("many", "times"), [(2000, 1), (1400, 300)])
 def test_ids_that_differ_from_the_library_stop_the_task(
-    tmp_path: Path, corpus: list[dict[str, Any]], model: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, model: Path, monkeypatch: pytest.MonkeyPatch, many: int, times: int
 ) -> None:
+    """Short documents, and long ones, of which the beginning is compared."""
     assert load(model).why_slow == "", "the fast backend must be in use"
-    write_jsonl(tmp_path / "one.jsonl", [{"id": f"doc-{n}", "text": f"{PROSE} {n}"} for n in range(2000)])
-    pipeline = tokens_pipeline(tmp_path, model, source={"jsonl": str(tmp_path / "one.jsonl")})
+    rows = [{"id": f"doc-{n}", "text": f"{n} {PROSE * times}"} for n in range(many)]
+    pq.write_table(pa.Table.from_pylist(rows), tmp_path / "one.parquet")
+    pipeline = tokens_pipeline(tmp_path, model, source={"parquet": str(tmp_path / "one.parquet")})
+    lengths = list[int]()
+    reference = Tokenizer.reference
+
+    def watched(self: Tokenizer) -> Tokenizer:
+        found = reference.fget(self)  # type: ignore[attr-defined]
+        encode = found.encode
+        found.encode = lambda text: (lengths.extend(np.diff(text.offsets).tolist()), encode(text))[1]
+        return found
+
+    monkeypatch.setattr(Tokenizer, "reference", property(watched))
+    if times == 1:
+        made_of(pipeline, output=str(tmp_path / "good"))
+        assert lengths
     real = Tokenizer.encode
 
     def wrong(self: Tokenizer, text: Any) -> Any:
@@ -469,6 +485,8 @@ def test_ids_that_differ_from_the_library_stop_the_task(
     monkeypatch.setattr(Tokenizer, "encode", wrong)
     with pytest.raises(RunError, match=r"tokenize: document 'doc-\d+': the fast backend gives other ids than"):
         made_of(pipeline)
+    assert 0 < max(lengths) <= (1 << 14)
+    assert times == 1 or max(lengths) > (1 << 14) - 4
 
 
 # ---------------------------------------------------------------- the command
