@@ -1,13 +1,15 @@
 """`tokenize`, from Parquet documents to published token shards: MB of text a second of one core, on every corpus.
 
     python benchmarks/bench_tokenize.py [DATA] [--only NAME] [--mb 32]        one core; 15 minutes
+    python benchmarks/bench_tokenize.py --only zh-all                         all Chinese corpora as one, up to 64 MB
 
 DATA: default $DATAPREP_DATA, else ../shared/data. Each corpus, up to so many MB of it, is first written as Parquet with
-the columns of a run. Timed is all that the command does with it: checksums of the inputs, the plan, reading, encoding,
-the shuffle, shards, sidecars, fsync, records, manifest. Not timed: Python's start and loading the tokenizer, which is
-made anew for every run, so that it meets every word again; both together are given as `start-up`. Beside it the
-tokenizer's own library encodes up to 4 MB of the same documents from a list, one thread, and writes nothing.
-Processor time, which includes the system's: other jobs share the machine. Tokenizers are those of bench_tokenizers.py.
+the columns of a run; then all corpora of a language together, since a run has a fixed cost, which is most of a small
+one. Timed is all that the command does with it: checksums of the inputs, the plan, reading, encoding, the shuffle,
+shards, sidecars, fsync, records, manifest. Not timed: Python's start and loading the tokenizer, which is made anew for
+every run, so that it meets every word again; both together are given as `start-up`. Beside it the tokenizer's own
+library encodes up to 4 MB of the same documents from a list, one thread, and writes nothing. Processor time, which
+includes the system's: other jobs share the machine. Tokenizers are those of bench_tokenizers.py.
 """
 
 from __future__ import annotations
@@ -38,6 +40,9 @@ sys.path.append(str(machine.ROOT / "tests"))
 from runs import run_here
 
 RUNS = 3
+TOGETHER = {"en-all": "en_", "fr-all": "fr_", "code-all": "code_", "zh-all": "zh_"}
+"""Rows of several corpora, and how those begin."""
+TOGETHER_MB = 64
 LIBRARY_MB = 4
 DOCUMENTS = pa.schema(
     [
@@ -111,7 +116,7 @@ def start_up(source: Path, tokenizer: Path, folder: Path) -> float:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("data", nargs="?", type=Path, help="folder of real data")
-    parser.add_argument("--only", help="corpora whose name holds this")
+    parser.add_argument("--only", help="rows whose name holds this; the others' figures stay as they are")
     parser.add_argument("--mb", type=int, default=32, help="text of each corpus")
     given = parser.parse_args()
     machine.one_core()
@@ -119,7 +124,9 @@ def main() -> None:
     os.environ["RAYON_NUM_THREADS"] = "1"
     corpora = sorted(((given.data or machine.data()) / "corpora").glob("*.jsonl.zst"))
     files = trained(corpora)
-    chosen = [path for path in corpora if not given.only or given.only in path.name]
+    named = {path.name.partition(".")[0]: [path] for path in corpora}
+    named |= {name: [p for p in corpora if p.name.startswith(begin)] for name, begin in TOGETHER.items()}
+    chosen = {name: paths for name, paths in named.items() if not given.only or given.only in name}
     print(machine.machine())
     figures: dict[str, Any] = {}
     with tempfile.TemporaryDirectory() as held:
@@ -128,9 +135,9 @@ def main() -> None:
             print(
                 f"\n{KINDS[kind]}: MB/s of one core\n{'':23}{'MB':>7}{'tokenize':>24}{'its library':>14}  ratio B/token"
             )
-            for path in chosen:
-                name = path.name.partition(".")[0]
-                texts = spread_out(list(rows(path)), given.mb * 10**6)
+            for name, paths in chosen.items():
+                mb = TOGETHER_MB if name in TOGETHER else given.mb
+                texts = spread_out([text for path in paths for text in rows(path)], mb * 10**6)
                 size = sum(len(text.encode()) for text in texts) / 1e6
                 source = folder / "documents.parquet"
                 documents(texts, source)
@@ -152,13 +159,15 @@ def main() -> None:
                     "ratio": round(ratio, 2),
                     "tokens": made["tokens"],
                 }
+            if given.only:
+                continue
             seconds = start_up(source, file, folder)
             shutil.rmtree(folder / "again")
             print(f"start-up: {seconds:.2f} s")
             figures[kind]["start_up_s"] = round(seconds, 2)
-    if not given.only:
-        machine.keep("tokenize", figures)
-    print(json.dumps(figures) if given.only else "")
+    known = machine.RESULTS / "tokenize.json"
+    before = json.loads(known.read_text()) if given.only and known.exists() else {}
+    machine.keep("tokenize", {kind: before.get(kind, {}) | found for kind, found in figures.items()})
 
 
 if __name__ == "__main__":

@@ -32,7 +32,7 @@ def publish_collected(
     with store.publishing(part["path"]) as path:
         shard = ParquetShard(path, stage.collected())
         for p in range(plan.partitions):
-            rows = table.filter(pa.array(partition == p)).combine_chunks()
+            rows = (table.filter(pa.array(partition == p)) if plan.partitions > 1 else table).combine_chunks()
             shard.write_group(rows.to_batches()[0] if rows.num_rows else _no_rows(stage.collected()))
         shard.close()
         file = describe(path, part["path"])

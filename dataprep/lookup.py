@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 
-from dataprep import manifest, pipeline, schema
+from dataprep import manifest, parents, pipeline, schema
 from dataprep.clusters import CLUSTERS, Cluster, cluster
 from dataprep.commit import SAMPLES
 from dataprep.documents import Documents
@@ -125,18 +125,13 @@ def open_run(given: str | None) -> Run:
     root = folder(given)
     made = manifest.read(root)
     if made["kind"] != "documents":
-        raise InputError(f"{root}: holds {made['kind']}, not documents{_made_from(root)}")
+        above = parents.noted(root)
+        where = f"; those are in {', '.join(above)}" if above else ""
+        raise InputError(f"{root}: holds {made['kind']}, not documents{where}")
     kind, source = next(iter(made["pipeline"]["source"].items()))
     settings = {key: value for key, value in made["pipeline"].items() if key != "limit"}
     settings |= {"source": {kind: source | {"paths": []}}, "output": root}
     return Run(root, Store(root), made, pipeline.parse(settings, f"{root}/{manifest.MANIFEST}"))
-
-
-def _made_from(root: str) -> str:
-    """`; those are in FOLDER` for the run whose shards this one read, where its own notes tell."""
-    planned = Store(root).read_json(PLAN)
-    above = {path.rpartition("/documents/")[0] for path, *_ in planned["inputs"]} - {""} if planned else set()
-    return f"; those are in {', '.join(sorted(above))}" if above else ""
 
 
 def samples(run: Run) -> list[Sample]:

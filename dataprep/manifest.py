@@ -39,6 +39,11 @@ def read(root: str, command: str = "run") -> dict[str, Any]:
     return value
 
 
+def is_ours(value: Any) -> bool:
+    """Whether a `manifest.json`, of whatever version, is one of these: other programs write files of that name too."""
+    return isinstance(value, dict) and {"version", "kind", "fingerprint", "shards"} <= value.keys()
+
+
 def files(value: dict[str, Any]) -> list[dict[str, Any]]:
     """Every file that a manifest lists, once: path, bytes, sha256."""
     listed = []

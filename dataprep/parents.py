@@ -7,7 +7,8 @@ from typing import Any
 
 from dataprep import manifest
 from dataprep.errors import InputError
-from dataprep.plan import Plan
+from dataprep.plan import PLAN, Plan
+from dataprep.store import Store
 
 
 def shards(root: str, made: dict[str, Any]) -> list[str]:
@@ -20,6 +21,39 @@ def shards(root: str, made: dict[str, Any]) -> list[str]:
     if not made["shards"]:
         raise InputError(f"{root}: holds no documents: the run dropped all; see `dataprep manifest show {root}`")
     return [f"{root}/{shard['path']}" for shard in made["shards"]]
+
+
+def noted(root: str) -> list[str]:
+    """Folders of the runs whose shards the run in `root` read, where its own notes tell."""
+    planned = Store(root).read_json(PLAN)
+    return sorted({path.rpartition("/documents/")[0] for path, *_ in planned["inputs"]} - {""}) if planned else []
+
+
+def documents(folder: str) -> str:
+    """The folder of the run whose documents a folder holds, or that its tokens were made from.
+
+    Raises InputError for tokens whose run is not where they say, is another one by now, or is not the only one.
+    """
+    root = folder.removesuffix(f"/{manifest.MANIFEST}").rstrip("/")
+    made = manifest.read(root)
+    if made["kind"] == manifest.DOCUMENTS:
+        return root
+    # A run that ends in `tokenize` has its tokens in `artefacts/NAME`.
+    above = [*noted(root), posixpath.dirname(posixpath.dirname(root))]
+    prints = [parent["fingerprint"] for parent in made["parents"]]
+    found = [path for path in above if (Store(path).read_json(manifest.MANIFEST) or {}).get("fingerprint") in prints]
+    if len(found) == 1:
+        return documents(found[0])
+    if found:
+        where = f"those are in {', '.join(found)}: name each as a source of its own"
+    elif prints:
+        names = ", ".join(parent["name"] for parent in made["parents"])
+        where = f"run {names} made them, and is not where it was or has changed since: make it again, or name"
+    else:
+        where = "they were made from no run's documents: name"
+    if not found:
+        where += " in its place the folder that `dataprep run` wrote"
+    raise InputError(f"{root}: holds {made['kind']}; a tokenizer is trained on documents; {where}")
 
 
 def confirm(plan: Plan, root: str, made: dict[str, Any]) -> None:

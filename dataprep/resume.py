@@ -248,7 +248,7 @@ def record_path(name: str) -> str:
 
 def write_record(store: Store, name: str, value: dict[str, Any]) -> None:
     """Publish a record: the last thing a task does. It carries its own checksum, for the manifest is made of it."""
-    store.publish_json(record_path(name), value | {"checksum": fingerprint(value)})
+    store.publish_notes(record_path(name), value | {"checksum": fingerprint(value)})
 
 
 def read_record(store: Store, name: str) -> dict[str, Any] | None:
@@ -266,7 +266,7 @@ def step_path(step: Step) -> str:
 
 def write_step(store: Store, step: Step, todo: list[Todo] | None) -> None:
     """Publish what is left of a step, where `dataprep task` finds it; None, not known yet, is nothing to do."""
-    store.publish_json(step_path(step), [[t.task, list(t.outputs)] for t in todo or ()])
+    store.publish_notes(step_path(step), [[t.task, list(t.outputs)] for t in todo or ()])
 
 
 def build_of(p: Pass, label: str) -> Build:

@@ -20,6 +20,32 @@ def accounts(manifest: dict[str, Any]) -> str:
     return "\n\n".join([retention(manifest), *findings(manifest)])
 
 
+def warnings(manifest: dict[str, Any]) -> list[str]:
+    """What a run gave and its user may not have wanted, one line each."""
+    found = []
+    for stage in manifest["stages"]:
+        for made in (made for made in stage.get("builds", ()) if made["stage"] == "tokenize"):
+            facts, name = made["facts"], made["name"]
+            ratio = _validation_ratio(manifest, stage["name"])
+            if ratio and facts["documents"] and not any(row["split"] == "validation" for row in facts["sources"]):
+                enough = min(0.5, max(10 * ratio, round(20 / facts["documents"], 3)))
+                found.append(
+                    f"{name}: none of {_plural(facts['documents'], 'document')} fell to the validation split, at "
+                    f"validation_ratio {ratio:g}: no loss can be measured on text that is not trained on; type the "
+                    f"command with --set {name}.validation_ratio={enough:g}, or 0 if that is what you want"
+                )
+    return found
+
+
+def _validation_ratio(manifest: dict[str, Any], entry: str) -> float:
+    """As the pipeline has it, in the stage of this name."""
+    for stage in manifest["pipeline"]["stages"]:
+        for name, settings in stage.items():
+            if settings.get("as", name) == entry:
+                return float(settings["validation_ratio"])
+    return 0.0
+
+
 def tokens(manifest: dict[str, Any]) -> str:
     """Plain-text table of a token corpus: each source and split."""
     rows = [("source", "split", "documents", "tokens", "MB", "bytes per token")]

@@ -83,6 +83,13 @@ _PLAIN = {
     "float_parsing": "must be a number",
 }
 """What the YAML should hold, for the kinds of error whose own words speak of Python."""
+_BOUNDS = {
+    "greater_than_equal": "must be {ge} or more",
+    "greater_than": "must be more than {gt}",
+    "less_than_equal": "must be {le} or less",
+    "less_than": "must be less than {lt}",
+}
+"""The same for numbers out of bounds."""
 
 
 def _explain(cls: type[BaseModel], error: ValidationError) -> str:
@@ -96,7 +103,9 @@ def _explain(cls: type[BaseModel], error: ValidationError) -> str:
         return f"{inside}unknown setting '{key}'{did_you_mean(key, cls.model_fields)}"
     if problem["type"] == "missing":
         return f"{inside}'{key}' is missing"
-    message = _PLAIN.get(problem["type"]) or problem["msg"].removeprefix("Value error, ")
+    limits = {name: f"{n:g}" if isinstance(n, float) else n for name, n in problem.get("ctx", {}).items()}
+    bound = _BOUNDS.get(problem["type"], "").format(**limits)
+    message = bound or _PLAIN.get(problem["type"]) or problem["msg"].removeprefix("Value error, ")
     given = repr(problem["input"])
     shown = f" (got {given})" if path and len(given) < 60 else ""
     return f"{inside}{key + ': ' if key else ''}{message[:1].lower() + message[1:]}{shown}"

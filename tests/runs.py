@@ -212,7 +212,7 @@ def run_here(plan: Plan, *, keep: bool = False) -> dict[str, Any]:
     """The run without processes: every task in turn, then the commit."""
     store = Store(plan.pipeline.output)
     store.remove_temporaries()
-    store.publish_json(planning.PLAN, planning.to_json(plan))
+    store.publish_notes(planning.PLAN, planning.to_json(plan))
     progress = Progress(plan, store, verify=True)
     for step in plan.steps:
         progress.forget()

@@ -73,11 +73,13 @@ def source(**settings: Any) -> dict[str, Any]:
         (source(wieght=1), "source web: unknown setting 'wieght'; did you mean 'weight'?"),
         (source(weight=1, epochs=1), "source web: gives both weight and epochs; leave out one"),
         (source(), "source web: 'weight' is missing"),
-        (source(weight=-1), "source web: weight: must be a number, as in 300000, 1.4e12 or 1.4T (got -1)"),
+        (source(weight=-1), "source web: weight: must be 0 or more (got -1)"),
+        (source(weight="-.5"), "source web: weight: must be 0 or more (got '-.5')"),
+        (source(weight=1, max_tokens=-3), "source web: max_tokens: must be 1 or more (got -3)"),
         (source(weight="heavy"), "source web: weight: must be a number, as in 300000, 1.4e12 or 1.4T (got 'heavy')"),
         (source(weight=0), "stage 1 main: all weights are 0"),
         (source(weight=1, max_tokens=1.5), "source web: max_tokens: must be a whole number (got 1.5)"),
-        (source(weight=1, max_epochs=0), "source web: max_epochs: input should be greater than 0 (got 0)"),
+        (source(weight=1, max_epochs=0), "source web: max_epochs: must be more than 0 (got 0)"),
         (
             {"sources": {"a": {"manifest": "a", "epochs": 1}, "b": {"manifest": "b", "weight": 1}}, "stages": None},
             "source b: gives weight where another source gives epochs; all sources give the same one",
@@ -119,6 +121,7 @@ def source(**settings: Any) -> dict[str, Any]:
             {"ramp": {"start": 500, "increase": 7, "until_tokens": 9}},
             "ramp: from 500 to 512 is no whole number of steps of 7; change start or increase",
         ),
+        ({"ramp": 3}, "ramp: must be a mapping, as in {start: 32, increase: 32, until_tokens: 10B} (got 3)"),
         ({"ramp": {"start": 500, "step": 7}}, "ramp: unknown setting 'step'"),
     ],
 )

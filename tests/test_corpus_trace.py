@@ -247,6 +247,18 @@ def test_damaged_tokens_are_not_exported(tmp_path: Path) -> None:
     assert not (tmp_path / "out").exists()
 
 
+def test_a_runs_own_folder_is_no_place_for_an_export(tmp_path: Path) -> None:
+    folder = write_tokens(tmp_path / "web", [[30]])
+    (artefact,) = {path.parent for path in folder.rglob("manifest.json")}
+    before = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    done = say(tmp_path, "export-tokens", "web", str(artefact), "--to", "nanogpt", code=2)
+    assert "is the folder of a run, with its manifest.json; name another one, as in " in done.stderr
+    assert {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()} == before
+    (tmp_path / "theirs").mkdir()
+    (tmp_path / "theirs" / "manifest.json").write_text('{"name": "an app"}')
+    say(tmp_path, "export-tokens", "web", "theirs", "--to", "nanogpt")
+
+
 @pytest.mark.parametrize("vocab_size", [32_000, 100_000])
 def test_export_datatrove(tmp_path: Path, vocab_size: int) -> None:
     folder = write_tokens(tmp_path / "web", random_lengths(1), vocab_size=vocab_size)

@@ -26,7 +26,7 @@ MISTAKES: list[tuple[dict[str, Any], str]] = [
     ),
     (
         {"stages": [{"gopher_quality": {"max_hash_ratio": 1.5}}]},
-        "max_hash_ratio: input should be less than or equal to 1",
+        "max_hash_ratio: must be 1 or less",
     ),
     (
         {"stages": ["exact_dedup", "exact_dedup"]},
@@ -43,7 +43,7 @@ MISTAKES: list[tuple[dict[str, Any], str]] = [
     ({"output": ""}, "p.yaml: output: "),
     ({"name": "no/slash"}, "p.yaml: name: "),
     ({"on_error": "skip"}, "p.yaml: on_error: input should be 'fail' or 'quarantine' (got 'skip')"),
-    ({"max_batch_seconds": 0}, "p.yaml: max_batch_seconds: input should be greater than 0"),
+    ({"max_batch_seconds": 0}, "p.yaml: max_batch_seconds: must be more than 0"),
 ]
 
 

@@ -81,7 +81,7 @@ def test_language_defaults_are_known_thresholds(name: str) -> None:
     [
         ({"zh": {"min_word": 3}}, "zh: unknown setting 'min_word'; did you mean 'min_words'?"),
         ({"min_word": 3}, "unknown setting 'min_word'; did you mean 'min_words'?"),
-        ({"zh": {"max_hash_ratio": 2}}, "zh: max_hash_ratio: input should be less than or equal to 1 (got 2)"),
+        ({"zh": {"max_hash_ratio": 2}}, "zh: max_hash_ratio: must be 1 or less (got 2)"),
         ({"zh": 3}, "zh: must be a mapping, as in {key: value} (got 3)"),
         ({"zh": {"zh": {}}}, "zh: unknown setting 'zh'"),
         ({"zh": {"stop_words": {}}}, "zh: stop_words: shapes a score, which is the same for every language"),

@@ -450,12 +450,28 @@ def test_a_tokenizer_that_changes_under_way_is_noticed(
         planning.from_json(saved)
 
 
+@pytest.mark.parametrize(("many", "times"), [(2000, 1), (1400, 300)])
 def test_ids_that_differ_from_the_library_stop_the_task(
-    tmp_path: Path, corpus: list[dict[str, Any]], model: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, model: Path, monkeypatch: pytest.MonkeyPatch, many: int, times: int
 ) -> None:
+    """Short documents, and long ones, of which the beginning is compared."""
     assert load(model).why_slow == "", "the fast backend must be in use"
-    write_jsonl(tmp_path / "one.jsonl", [{"id": f"doc-{n}", "text": f"{PROSE} {n}"} for n in range(2000)])
-    pipeline = tokens_pipeline(tmp_path, model, source={"jsonl": str(tmp_path / "one.jsonl")})
+    rows = [{"id": f"doc-{n}", "text": f"{n} {PROSE * times}"} for n in range(many)]
+    pq.write_table(pa.Table.from_pylist(rows), tmp_path / "one.parquet")
+    pipeline = tokens_pipeline(tmp_path, model, source={"parquet": str(tmp_path / "one.parquet")})
+    lengths = list[int]()
+    reference = Tokenizer.reference
+
+    def watched(self: Tokenizer) -> Tokenizer:
+        found = reference.fget(self)  # type: ignore[attr-defined]
+        encode = found.encode
+        found.encode = lambda text: (lengths.extend(np.diff(text.offsets).tolist()), encode(text))[1]
+        return found
+
+    monkeypatch.setattr(Tokenizer, "reference", property(watched))
+    if times == 1:
+        made_of(pipeline, output=str(tmp_path / "good"))
+        assert lengths
     real = Tokenizer.encode
 
     def wrong(self: Tokenizer, text: Any) -> Any:
@@ -469,6 +485,8 @@ def test_ids_that_differ_from_the_library_stop_the_task(
     monkeypatch.setattr(Tokenizer, "encode", wrong)
     with pytest.raises(RunError, match=r"tokenize: document 'doc-\d+': the fast backend gives other ids than"):
         made_of(pipeline)
+    assert 0 < max(lengths) <= (1 << 14)
+    assert times == 1 or max(lengths) > (1 << 14) - 4
 
 
 # ---------------------------------------------------------------- the command
@@ -508,6 +526,19 @@ def test_the_command(documents: Path, tmp_path: Path, model: Path) -> None:
     for command in (("explain", "id-1", "--run", out), ("dropped", out)):
         message = error(*command, code=1)
         assert message == f"{out}: holds tokens, not documents; those are in {documents}"
+
+
+def test_no_document_for_validation_is_told(documents: Path, tmp_path: Path, model: Path) -> None:
+    says = "fell to the validation split, at validation_ratio 1e-09: "
+    tokenize = ("tokenize", documents, "--tokenizer", model, "--set")
+    (line,) = (s for s in dataprep(*tokenize, "tokenize.validation_ratio=1e-9").stderr.splitlines() if says in s)
+    assert line.startswith("warning: tokenize: ")
+    assert "--set tokenize.validation_ratio=0.185" in line
+    for ratio in (0.185, 0):
+        assert "validation split" not in dataprep(*tokenize, f"tokenize.validation_ratio={ratio}").stderr
+    more = ({"tokenize": {"tokenizer": str(model), "as": "all", "validation_ratio": 1}},)
+    done = dataprep("run", tokens_pipeline(tmp_path, model, more, validation_ratio=1e-9, output=str(tmp_path / "2")))
+    assert done.stderr.count(says) == 1
 
 
 def test_a_file_of_ranks_is_kept_with_its_name(documents: Path, tmp_path: Path) -> None:

@@ -2,23 +2,30 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import random
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 import yaml
-from runs import dataprep, error, write_jsonl, write_pipeline
+from runs import dataprep, error, manifest, write_jsonl, write_pipeline
+from token_corpora import example_tokenizer, tokens_pipeline
 from tokenizer_files import corpus
 
+from dataprep import parents
 from dataprep.errors import InputError, UsageError
 from dataprep.tokenizers import load, making, measuring, sampling, training
 from dataprep.tokenizers.sampling import Document, Origin
 from dataprep.tokenizers.training import Settings
 
-OPTIONS = ("--vocab-size", 700, "--sample-mb", 0.3)
+OPTIONS = ("--vocab-size", 1000, "--sample-mb", 0.3)
 
 
 def documents(seed: int, prefix: str = "") -> list[dict[str, Any]]:
@@ -58,11 +65,11 @@ def test_the_command(runs: tuple[Path, Path], tmp_path: Path) -> None:
     for said in ("made, sha256", "sample of", "tokens/word", "round trip: 0 of", "NFKC, not applied", "rarest pieces"):
         assert said in done.stdout
     tokenizer = load(tmp_path / "t")
-    assert tokenizer.vocab_size == 700
+    assert tokenizer.vocab_size == 1000
     assert [tokenizer.special[s] for s in ("<|im_start|>", "<|reserved_0|>", "<|reserved_1|>")] == [3, 4, 5]
     card = yaml.safe_load((tmp_path / "t" / "tokenizer.yaml").read_text())
     assert card["sha256"] == tokenizer.sha256
-    assert card["settings"]["vocab_size"] == 700
+    assert card["settings"]["vocab_size"] == 1000
     manifests = {run: json.loads((run / "manifest.json").read_text())["fingerprint"] for run in runs}
     sources = card["sample"]["sources"]
     assert {name: part["manifest"] for name, part in sources.items()} == dict(
@@ -97,14 +104,14 @@ def test_shard_cuts_do_not_matter(tmp_path: Path) -> None:
 def test_byte_bpe(runs: tuple[Path, Path], tmp_path: Path) -> None:
     dataprep("train-tokenizer", runs[0], *OPTIONS, "--kind", "byte-bpe", "--output", tmp_path)
     tokenizer = load(tmp_path)
-    assert (tokenizer.kind, tokenizer.vocab_size, tokenizer.eos) == ("hf", 700, 0)
+    assert (tokenizer.kind, tokenizer.vocab_size, tokenizer.eos) == ("hf", 1000, 0)
     assert tokenizer.why_slow == ""
     assert len(tokenizer.encode_one("1234567")) == 7
 
 
 def test_comparing_measures_again_and_trains_nothing(runs: tuple[Path, Path], tmp_path: Path) -> None:
     dataprep("train-tokenizer", runs[0], *OPTIONS, "--output", tmp_path / "t")
-    other = ("train-tokenizer", runs[0], "--vocab-size", 800, "--sample-mb", 0.3, "--output", tmp_path / "u")
+    other = ("train-tokenizer", runs[0], "--vocab-size", 1100, "--sample-mb", 0.3, "--output", tmp_path / "u")
     dataprep(*other)
     trained = (tmp_path / "u" / "tokenizer.model").read_bytes()
     done = dataprep(*other, "--compare", tmp_path / "t" / "tokenizer.model", "--json")
@@ -130,8 +137,8 @@ def test_a_damaged_output_is_made_again(runs: tuple[Path, Path], tmp_path: Path)
 
 def test_other_settings_replace_it(runs: tuple[Path, Path], tmp_path: Path) -> None:
     dataprep("train-tokenizer", runs[0], *OPTIONS, "--output", tmp_path)
-    dataprep("train-tokenizer", runs[0], "--vocab-size", 650, "--sample-mb", 0.3, "--output", tmp_path)
-    assert load(tmp_path).vocab_size == 650
+    dataprep("train-tokenizer", runs[0], "--vocab-size", 900, "--sample-mb", 0.3, "--output", tmp_path)
+    assert load(tmp_path).vocab_size == 900
 
 
 def test_another_kind_replaces_it(runs: tuple[Path, Path], tmp_path: Path) -> None:
@@ -161,7 +168,7 @@ def mix(folder: Path, sources: dict[str, dict[str, Any]], **settings: Any) -> Pa
 def test_shares_are_the_mixs_weights(runs: tuple[Path, Path], tmp_path: Path) -> None:
     sources = {"a": {"manifest": str(runs[0]), "weight": 3}, "b": {"manifest": str(runs[1]), "weight": 1}}
     path = mix(tmp_path, sources, stages=[{"name": "main", "until_tokens": 1000}])
-    dataprep("train-tokenizer", "--mix", path, "--vocab-size", 700, "--sample-mb", 0.2, "--output", tmp_path / "t")
+    dataprep("train-tokenizer", "--mix", path, "--vocab-size", 1000, "--sample-mb", 0.2, "--output", tmp_path / "t")
     card = yaml.safe_load((tmp_path / "t" / "tokenizer.yaml").read_text())
     assert card["sample"]["sources"]["a"]["share"] == pytest.approx(0.75, abs=0.01)
     assert card["sample"]["sources"]["b"]["weight"] == 1.0
@@ -173,6 +180,55 @@ def test_a_mix_by_epochs(runs: tuple[Path, Path], tmp_path: Path) -> None:
     a, b = sampling.sample(origins, 100_000)
     wanted = 3 * a.all_bytes / (3 * a.all_bytes + b.all_bytes)
     assert a.bytes / (a.bytes + b.bytes) == pytest.approx(wanted, abs=0.02)
+
+
+def test_a_mix_of_tokens_gives_the_documents_they_were_made_from(runs: tuple[Path, Path], tmp_path: Path) -> None:
+    """Tokens of a run, and a run that ends in `tokenize`, named by itself and by its artefact."""
+    model = example_tokenizer()
+    dataprep("tokenize", runs[0], "--tokenizer", model, "--output", tmp_path / "tokens")
+    write_jsonl(tmp_path / "in.jsonl", documents(7)[:60])
+    pipeline = tokens_pipeline(tmp_path, model, ("empty",), source={"jsonl": str(tmp_path / "in.jsonl")})
+    dataprep("run", pipeline, "--workers", 1)
+    (artefact,) = (tmp_path / "out" / "artefacts").iterdir()
+    (inner,) = (tmp_path / "tokens" / "artefacts").iterdir()
+    places = {"a": tmp_path / "tokens", "b": tmp_path / "out", "c": artefact / "manifest.json", "d": inner}
+    path = mix(tmp_path, {name: {"manifest": str(place), "epochs": 1} for name, place in places.items()})
+    origins = sampling.open_mix(str(path), parents.documents)
+    assert [origin.folder for origin in origins] == [str(runs[0]), *2 * [str(tmp_path / "out")], str(runs[0])]
+    command = ("train-tokenizer", "--mix", path, *OPTIONS, "--output", tmp_path / "t")
+    dataprep(*command)
+    card = yaml.safe_load((tmp_path / "t" / "tokenizer.yaml").read_text())
+    assert card["sample"]["sources"]["a"]["manifest"] == manifest(runs[0])["fingerprint"]
+
+
+def parents_said(folder: Path) -> str:
+    with pytest.raises(InputError) as raised:
+        parents.documents(str(folder))
+    return str(raised.value)
+
+
+def test_tokens_whose_documents_are_not_there(runs: tuple[Path, Path], tmp_path: Path) -> None:
+    run = Path(shutil.copytree(runs[0], tmp_path / "run"))
+    dataprep("tokenize", run, "--tokenizer", example_tokenizer(), "--output", tmp_path / "tokens")
+    path = mix(tmp_path, {"web": {"manifest": str(tmp_path / "tokens"), "epochs": 1}})
+    run.rename(tmp_path / "moved")
+    raw = {"source": {"jsonl": str(runs[0].parent / "in")}, "output": str(tmp_path / "raw")}
+    dataprep("run", tokens_pipeline(tmp_path, example_tokenizer(), **raw))
+    assert parents_said(tmp_path / "raw").endswith(
+        "they were made from no run's documents: name in its place the folder that `dataprep run` wrote"
+    )
+    said = error("train-tokenizer", "--mix", path, *OPTIONS, "--output", tmp_path / "t", code=1)
+    assert said == (
+        f"mix.yaml: source web: {tmp_path}/tokens: holds tokens; a tokenizer is trained on documents; run test made "
+        "them, and is not where it was or has changed since: make it again, or name in its place the folder that "
+        "`dataprep run` wrote"
+    )
+    dataprep("run", write_pipeline(tmp_path, ["empty"], source={"jsonl": str(runs[1].parent / "in")}))
+    (tmp_path / "out").rename(run)
+    assert "has changed since" in error("train-tokenizer", "--mix", path, *OPTIONS, code=1)
+    assert "source web: " in error(
+        "train-tokenizer", "--mix", mix(tmp_path, {"web": {"manifest": "no", "epochs": 1}}), code=1
+    )
 
 
 @pytest.mark.parametrize(
@@ -210,16 +266,53 @@ def test_a_short_source_leaves_its_share_to_the_others(runs: tuple[Path, Path], 
     assert a.bytes >= 100_000 - tiny_part.bytes
 
 
+@pytest.mark.parametrize("order", [1, -1])
+def test_a_first_document_of_any_size_and_its_copies(
+    tmp_path: Path, order: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is held out takes no room from the sample, and there is not less text than was asked for."""
+    monkeypatch.setattr(sampling, "HELD_OUT_BYTES", 20_000)
+    monkeypatch.setattr(sampling, "BATCH_ROWS", 16)
+    rows = documents(8)
+    texts = pa.array([row["text"] for row in rows], pa.large_string())
+    first = int(np.argmin(sampling._keys("test", texts)))
+    for n, size in enumerate((18_000, 24_000, 60_000)):
+        large = next(
+            text
+            for text in (f"{k} " + "word " * (size // 5) for k in range(10_000))
+            if sampling._keys("test", pa.array([text], pa.large_string()))[0] < sampling._keys("test", texts)[first]
+        )
+        for copies in (1, 4):
+            held = [*rows, *({"text": large} for _ in range(copies))][::order]
+            run = finished(tmp_path / f"{n}-{copies}", held)
+            said = list[str]()
+            origins = sampling.open_folders([str(run)])
+            settings = Settings(vocab_size=1000, sample_mb=0.08)
+            making.make(settings, origins, str(tmp_path / f"t-{n}-{copies}"), (), said.append)
+            (part,) = sampling.sample(origins, 80_000)
+            assert [document.text for document in part.held_out[:copies]] == [large.encode()] * copies
+            assert part.bytes >= 80_000
+            assert not any("less text" in line for line in said)
+
+
+def test_less_text_than_asked_for_is_told(runs: tuple[Path, Path], tmp_path: Path) -> None:
+    said = list[str]()
+    making.make(
+        Settings(vocab_size=1000, sample_mb=50), sampling.open_folders([str(runs[0])]), str(tmp_path), (), said.append
+    )
+    assert any(line.startswith("there is less text than asked for") for line in said)
+
+
 def test_memory_holds_the_sample_and_not_the_corpus(runs: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sampling, "HELD_OUT_BYTES", 2000)
     monkeypatch.setattr(sampling, "BATCH_ROWS", 16)
     most = 0
     kept = sampling._smallest
 
-    def watched(held: list[tuple[int, Document]], room: int) -> tuple[list[tuple[int, Document]], int]:
+    def watched(held: list[tuple[int, Document]], quota: int) -> list[tuple[int, Document]]:
         nonlocal most
         most = max(most, sum(len(d.text) for _, d in held))
-        return kept(held, room)
+        return kept(held, quota)
 
     monkeypatch.setattr(sampling, "_smallest", watched)
     (part,) = sampling.sample([Origin("a", str(runs[0]))], 20_000)
@@ -240,7 +333,7 @@ def test_lines_carry_the_newlines_before_them_and_are_cut() -> None:
 
 
 def test_fertility_counts(runs: tuple[Path, Path], tmp_path: Path) -> None:
-    settings = Settings(vocab_size=700, sample_mb=0.3)
+    settings = Settings(vocab_size=1000, sample_mb=0.3)
     tokenizer = load(making.make(settings, sampling.open_folders([str(runs[0])]), str(tmp_path), ()).folder)
     texts = {"en": "Two words, 3 words.", "zh": "中文文本"}
     rows = measuring.fertility("t", tokenizer, [("s", Document(t.encode(), lang)) for lang, t in texts.items()])
@@ -268,7 +361,7 @@ def test_a_round_trip_that_fails_is_told(
     runs: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     made = making.make(
-        Settings(vocab_size=700, sample_mb=0.3), sampling.open_folders([str(runs[0])]), str(tmp_path), ()
+        Settings(vocab_size=1000, sample_mb=0.3), sampling.open_folders([str(runs[0])]), str(tmp_path), ()
     )
     tokenizer = load(made.folder)
     right = tokenizer.decode
@@ -320,7 +413,18 @@ def test_errors_are_one_line(runs: tuple[Path, Path], tmp_path: Path) -> None:
 def test_a_damaged_shard_is_named(tmp_path: Path) -> None:
     run = finished(tmp_path, documents(6)[:50])
     (shard,) = (run / "documents").glob("*.parquet")
+    other = pq.read_table(shard)
+    other = other.set_column(other.schema.get_field_index("text"), "text", other["text"].combine_chunks()[::-1])
+    pq.write_table(other, shard)  # a good shard, and not the one that was made
+    command = ("train-tokenizer", run, *OPTIONS, "--output", tmp_path / "t")
+    assert error(*command, code=1).startswith(f"{shard}: its sha256 is ")
+    assert not (tmp_path / "t").exists()
     shard.write_bytes(b"PAR1 nonsense")
+    with pytest.raises(InputError, match=f"{shard.name}: its sha256 is .*, the manifest lists "):
+        sampling.sample(sampling.open_folders([str(run)]), 1000)
+    listed = json.loads((run / "manifest.json").read_text())
+    listed["shards"][0]["sha256"] = hashlib.sha256(shard.read_bytes()).hexdigest()
+    (run / "manifest.json").write_text(json.dumps(listed))
     with pytest.raises(InputError, match=f"{shard.name}: can't be read: .*see `dataprep manifest verify"):
         sampling.sample(sampling.open_folders([str(run)]), 1000)
     shard.unlink()

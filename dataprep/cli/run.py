@@ -62,7 +62,7 @@ def carry_out(made: Plan, *, workers: int | None, keep: bool, as_json: bool) -> 
     from dataprep import plan as planning
     from dataprep.cli.progress import Progress
     from dataprep.executors import local
-    from dataprep.retention import accounts
+    from dataprep.retention import accounts, warnings
 
     for line in planning.warnings(made):
         click.echo(f"warning: {line}", err=True)
@@ -72,6 +72,8 @@ def carry_out(made: Plan, *, workers: int | None, keep: bool, as_json: bool) -> 
     finally:
         progress.close()
     click.echo(json.dumps(manifest, ensure_ascii=False, indent=1) if as_json else accounts(manifest))
+    for line in warnings(manifest):
+        click.echo(f"warning: {line}", err=True)
     damaged = manifest["stages"][0]["damaged"]
     if damaged:
         for line in damaged:

@@ -14,7 +14,11 @@ SHOWN = 12
 
 @click.command("train-tokenizer")
 @click.argument("manifests", nargs=-1, metavar="MANIFEST...")
-@click.option("--mix", metavar="YAML", help="Take the sources of a mix, by its weights, instead of MANIFEST.")
+@click.option(
+    "--mix",
+    metavar="YAML",
+    help="The sources of a mix, by its weights, in place of MANIFEST; for tokens, the run they were made from.",
+)
 @click.option("--output", default="out/tokenizer", show_default=True, metavar="FOLDER", help="Write here.")
 @click.option(
     "--kind",
@@ -70,6 +74,7 @@ def train_tokenizer(
       dataprep train-tokenizer --mix mix.yaml --special '<|im_start|>' --special '<|im_end|>' --reserved 64
       dataprep train-tokenizer out/web --kind byte-bpe --compare old/tokenizer.model
     """
+    from dataprep import parents
     from dataprep.errors import UsageError
     from dataprep.store import Store
     from dataprep.text.warmup import prepare
@@ -90,7 +95,7 @@ def train_tokenizer(
         sample_mb=sample_mb,
     )
     prepare(lambda line: click.echo(line, err=True))
-    origins = sampling.open_mix(mix) if mix else sampling.open_folders(manifests)
+    origins = sampling.open_mix(mix, parents.documents) if mix else sampling.open_folders(manifests)
     made = making.make(settings, origins, output, compare, say=lambda line: click.echo(line, err=True))
     if as_json:
         click.echo(json.dumps({"tokenizer": made.card, "report": made.report}, ensure_ascii=False, indent=1))

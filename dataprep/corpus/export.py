@@ -18,6 +18,7 @@ from typing import BinaryIO, Final
 
 import numpy as np
 
+from dataprep import manifest
 from dataprep.corpus.stream import Stream
 from dataprep.corpus.tokens import Split, TokenCorpus, open_tokens, verify
 from dataprep.errors import UsageError
@@ -31,11 +32,16 @@ _SPLITS: Final[tuple[Split, ...]] = ("train", "validation")
 def export(folder: str, to: str, out: str) -> list[str]:
     """Write the corpus in `folder` to `out` as `to`; the files' names. Each appears whole or not at all.
 
-    Raises InputError for a corpus that is not whole, UsageError for ids that a format can't hold.
+    Raises InputError for a corpus that is not whole, UsageError for ids that a format can't hold or a folder that a run
+    has made.
     """
+    store = Store(out)
+    if manifest.is_ours(store.read_json(manifest.MANIFEST)):
+        raise UsageError(
+            f"{out}: is the folder of a run, with its {manifest.MANIFEST}; name another one, as in {out}-{to}"
+        )
     corpus = open_tokens(folder)
     verify(corpus, full=True)
-    store = Store(out)
     written = FORMATS[to](corpus, store)
     made = {
         "from": corpus.manifest["pipeline"].get("name"),

@@ -26,7 +26,7 @@ def _number(value: object) -> object:
     text = str(value).replace("_", "")
     scale = _UNITS.get(text[-1:].upper(), 1)
     digits = text[:-1] if scale > 1 else text
-    if not re.fullmatch(r"[0-9]+(\.[0-9]*)?([eE][+-]?[0-9]{1,2})?|\.[0-9]+", digits):
+    if not re.fullmatch(r"-?[0-9]+(\.[0-9]*)?([eE][+-]?[0-9]{1,2})?|-?\.[0-9]+", digits):
         raise ValueError("must be a number, as in 300000, 1.4e12 or 1.4T")
     return Fraction(digits) * scale
 
@@ -142,8 +142,8 @@ def load(path: str | Path) -> Mix:
         }
     if isinstance(raw.get("stages"), list):
         raw["stages"] = tuple(_stage(settings, f"{where}: stage {n}") for n, settings in enumerate(raw["stages"], 1))
-    if isinstance(raw.get("ramp"), dict):
-        raw["ramp"] = validated(Ramp, raw["ramp"], f"{where}: ramp")
+    if raw.get("ramp") is not None:
+        raw["ramp"] = _ramp(raw["ramp"], f"{where}: ramp")
     mix = validated(Mix, raw, where)
     _check(mix, where)
     return mix
@@ -163,6 +163,14 @@ def _stage(settings: object, at: str) -> StageSettings:
     if not isinstance(settings, dict):
         raise UsageError(f"{at}: must be a mapping, as in {{name: main, until_tokens: 300B}}")
     return validated(StageSettings, settings, at)
+
+
+def _ramp(settings: object, at: str) -> Ramp:
+    if not isinstance(settings, dict):
+        raise UsageError(
+            f"{at}: must be a mapping, as in {{start: 32, increase: 32, until_tokens: 10B}} (got {settings!r})"
+        )
+    return validated(Ramp, settings, at)
 
 
 def _check(mix: Mix, where: str) -> None:

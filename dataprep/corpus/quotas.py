@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import Final
 
+# Not larger: shares are exact at every border, so after 4,096 samples, a few steps, and not only after 65,536.
 BLOCK: Final = 4_096
 """Samples of a block: between its borders shares wander by some dozens of samples. The last block takes what is left,
 too, so that no block is smaller unless it is the only one."""

@@ -84,7 +84,7 @@ def run(plan: Plan, *, workers: int, keep: bool, watcher: Watcher) -> dict[str, 
         progress = Progress(plan, store, verify=True)
         pool = _Pool(plan, store, held, progress, workers, watcher)
         try:
-            store.publish_json(planning.PLAN, planning.to_json(plan))
+            store.publish_notes(planning.PLAN, planning.to_json(plan))
             for step in plan.steps:
                 progress.forget()
                 todo = progress.left(step)

@@ -200,7 +200,8 @@ def _word(data: Bytes, i: Int, stop: Int, known: Bytes, digits: Int) -> Int:
 @kernel
 def _encode(
     offsets: Int64s, data: Bytes, known: Bytes, digits: Int, single: Int32s, spans: UInt64s, pairs: UInt64s,
-    rank: Int32s, slots: UInt64s, arena: Bytes, used: Int64s, out: UInt32s, first: Int64s, strange: Bools,
+    rank: Int32s, slots: UInt64s, arena: Bytes, used: Int64s, alone: UInt64s, out: UInt32s, first: Int64s,
+    strange: Bools,
 ) -> None:  # fmt: skip
     tokens, places = np.empty(SHORT, np.int64), np.empty(SHORT, np.int64)
     made, ranks = np.empty(SHORT, np.int64), np.empty(SHORT, np.int64)
@@ -234,7 +235,7 @@ def _encode(
                         if segments == AT_ONCE - 1:
                             n = resolve(
                                 data, begin, ends, segments, False, single, single, pairs, rank, slots, arena, used,
-                                tokens, places, made, ranks, out, n,
+                                alone, tokens, places, made, ranks, out, n,
                             )  # fmt: skip
                             begin = i
                             segments = 0
@@ -246,8 +247,8 @@ def _encode(
             segments += 1
             if segments == AT_ONCE - 1 or end == stop:
                 n = resolve(
-                    data, begin, ends, segments, False, single, single, pairs, rank, slots, arena, used, tokens, places,
-                    made, ranks, out, n,
+                    data, begin, ends, segments, False, single, single, pairs, rank, slots, arena, used, alone,
+                    tokens, places, made, ranks, out, n,
                 )  # fmt: skip
                 begin = end
                 segments = 0

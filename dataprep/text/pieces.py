@@ -39,6 +39,7 @@ SHORT = 40
 """Symbols up to which a plain search for the best pair is faster than a heap."""
 _SPREAD = np.uint64(0x9E3779B97F4A7C15)
 _NO_RANK = np.int64(0x7FFFFFFF)
+_TWENTY = np.uint64(0xFFFFF)
 _LOW = np.uint64(0xFFFFFFFF)
 
 
@@ -68,11 +69,19 @@ class Memory(NamedTuple):
     """Bytes of segments of more than 8, then their tokens if more than four."""
     used: Int64s
     """int64[2]: slots, bytes of `arena`."""
+    alone: UInt64s
+    """uint64[2^16]: of each character of three bytes that is a segment, where symbols are bytes: tokens << 60, and the
+    three at most, of 20 bits; 0: not met yet."""
 
 
 def memory() -> Memory:
     """An empty one: 16 MB, taken as it fills."""
-    return Memory(np.zeros(4 * SLOTS, np.uint64), np.zeros(ARENA_BYTES, np.uint8), np.zeros(2, np.int64))
+    return Memory(
+        np.zeros(4 * SLOTS, np.uint64),
+        np.zeros(ARENA_BYTES, np.uint8),
+        np.zeros(2, np.int64),
+        np.zeros(1 << 16, np.uint64),
+    )
 
 
 def merges(pieces: dict[str, int], scores: dict[int, float], byte: Int32s, vocabulary: int) -> Merges:
@@ -331,7 +340,7 @@ def _slot_of(key: np.uint64, size: Int, slots: UInt64s) -> Int:
 @kernel
 def resolve(
     data: Bytes, begin: Int, ends: Int64s, segments: Int, wide: bool, single: Int32s, byte: Int32s, pairs: UInt64s,
-    rank: Int32s, slots: UInt64s, arena: Bytes, used: Int64s, tokens: Int64s, places: Int64s,
+    rank: Int32s, slots: UInt64s, arena: Bytes, used: Int64s, alone: UInt64s, tokens: Int64s, places: Int64s,
     made: Int64s, ranks: Int64s, out: UInt32s, n: Int,
 ) -> Int:  # fmt: skip
     """Write the tokens of segments that follow one another into `out` at `n`; where the next goes.
@@ -351,6 +360,21 @@ def resolve(
         elif size == 1:
             out[n] = single[data[begin]]
             n += 1
+            begin = end
+            continue
+        elif size == 3 and data[begin] & 0xF0 == 0xE0:
+            c = code_point(data, begin, 3)
+            x = alone[c]
+            if not x:
+                m = _merge(data, begin, end, wide, single, byte, pairs, rank, tokens, places, made, ranks, out, n) - n
+                x = np.uint64(m) << np.uint64(60)
+                for k in range(m):
+                    x |= np.uint64(out[n + k]) << np.uint64(20 * k)
+                alone[c] = x
+            out[n] = x & _TWENTY
+            out[n + 1] = x >> np.uint64(20) & _TWENTY
+            out[n + 2] = x >> np.uint64(40) & _TWENTY
+            n += np.int64(x >> np.uint64(60))
             begin = end
             continue
         if size > _REMEMBERED:
@@ -430,7 +454,7 @@ def _as_number(data: Bytes, begin: Int, size: Int) -> np.uint64:
 @kernel
 def _encode(
     offsets: Int64s, data: Bytes, single: Int32s, byte: Int32s, meeting: UInt64s, near: UInt64s, pairs: UInt64s,
-    rank: Int32s, slots: UInt64s, arena: Bytes, used: Int64s, out: UInt32s, first: Int64s,
+    rank: Int32s, slots: UInt64s, arena: Bytes, used: Int64s, alone: UInt64s, out: UInt32s, first: Int64s,
 ) -> None:  # fmt: skip
     tokens, places = np.empty(SHORT, np.int64), np.empty(SHORT, np.int64)
     made, ranks = np.empty(SHORT, np.int64), np.empty(SHORT, np.int64)
@@ -462,15 +486,15 @@ def _encode(
             i += w
             if segments == AT_ONCE - 1:
                 n = resolve(
-                    data, begin, ends, segments, True, single, byte, pairs, rank, slots, arena, used, tokens, places,
-                    made, ranks, out, n,
+                    data, begin, ends, segments, True, single, byte, pairs, rank, slots, arena, used, alone,
+                    tokens, places, made, ranks, out, n,
                 )  # fmt: skip
                 begin = ends[segments - 1]
                 segments = 0
         ends[segments] = stop
         n = resolve(
-            data, begin, ends, segments + 1, True, single, byte, pairs, rank, slots, arena, used, tokens, places,
-            made, ranks, out, n,
+            data, begin, ends, segments + 1, True, single, byte, pairs, rank, slots, arena, used, alone, tokens,
+            places, made, ranks, out, n,
         )  # fmt: skip
     first[offsets.size - 1] = n
 

@@ -8,7 +8,8 @@ document are held out together.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -16,9 +17,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from dataprep import manifest, schema
+from dataprep.corpus.staged import differs, sha256
 from dataprep.errors import InputError, UsageError
 from dataprep.shards import BATCH_ROWS
-from dataprep.store import Store
+from dataprep.store import Store, file_sha256
 from dataprep.text.spans import text_buffers
 
 HELD_OUT_BYTES = 2 << 20
@@ -71,9 +73,9 @@ def open_folders(folders: Sequence[str]) -> list[Origin]:
     return origins
 
 
-def open_mix(path: str) -> list[Origin]:
-    """The sources of a mix with their weights in its first stage, or their epochs. Its manifests are those of finished
-    runs, not yet of token corpora. Raises UsageError.
+def open_mix(path: str, documents: Callable[[str], str] = str) -> list[Origin]:
+    """The sources of a mix with their weights in its first stage, or their epochs. `documents` gives the folder of the
+    documents that a source, which may be a token corpus, was made from. Raises UsageError.
     """
     from dataprep.corpus import mix
 
@@ -83,7 +85,11 @@ def open_mix(path: str) -> list[Origin]:
     for name, source in held.sources.items():
         if weights.get(name, source.epochs):
             weight = float(weights[name]) if weights else None
-            used.append(Origin(name, source.manifest, weight, float(source.epochs or 1)))
+            try:
+                folder = documents(source.manifest)
+            except InputError as error:
+                raise InputError(f"{Path(path).name}: source {name}: {error}") from error
+            used.append(Origin(name, folder, weight, float(source.epochs or 1)))
     if not used:
         raise UsageError(f"{path}: no source has a weight")
     return used
@@ -155,12 +161,13 @@ def shares(weights: Sequence[float], known: dict[int, int], size: int) -> list[i
 
 
 def _texts(origin: Origin) -> Iterator[tuple[pa.RecordBatch, pa.LargeStringArray, np.ndarray[Any, np.dtype[np.int64]]]]:
-    """Batches with their text and the bytes of each document. Raises InputError for a shard that can't be read."""
+    """Batches with their text and the bytes of each document. Raises InputError for a shard that is not the one that
+    the manifest lists, or can't be read."""
     store = Store(origin.folder)
     wanted = [schema.TEXT, schema.LANGUAGE]
     for shard in _documents(origin.folder)["shards"]:
         try:
-            with store.fetched(shard["path"]) as path, pq.ParquetFile(path) as file:
+            with store.fetched(shard["path"]) as path, _confirmed(path, shard, store) as file:
                 columns = [name for name in wanted if name in file.schema_arrow.names]
                 for batch in file.iter_batches(batch_size=BATCH_ROWS, columns=columns, use_threads=False):
                     text = batch.column(schema.TEXT)
@@ -172,6 +179,13 @@ def _texts(origin: Origin) -> Iterator[tuple[pa.RecordBatch, pa.LargeStringArray
                 f"{store.path(shard['path'])}: can't be read: {' '.join(str(error).split())}; see `dataprep manifest "
                 f"verify {origin.folder}`"
             ) from error
+
+
+def _confirmed(path: Path, shard: dict[str, Any], store: Store) -> pq.ParquetFile:
+    found = sha256(path) if store.local else file_sha256(path)  # the copy of a remote one is gone soon
+    if found != shard["sha256"]:
+        raise InputError(differs(store.path(shard["path"]), found, shard["sha256"]))
+    return pq.ParquetFile(path)
 
 
 def _take(origin: Origin, quota: int) -> Sampled:
@@ -190,9 +204,10 @@ def _take(origin: Origin, quota: int) -> Sampled:
             held.append((int(keys[i]), Document(text[i].as_buffer().to_pybytes(), language or schema.UNDETERMINED)))
             held_bytes += int(sizes[i])
         if held_bytes > _SLACK * room:
-            held, held_bytes = _smallest(held, room)
-            limit = held[-1][0]
-    held, _ = _smallest(held, room)
+            held = _smallest(held, quota)
+            held_bytes = sum(len(document.text) for _, document in held)
+            room, limit = max(room, held_bytes), held[-1][0]
+    held.sort(key=lambda item: item[0])
     return _split(origin, held, quota, all_documents, all_bytes)
 
 
@@ -204,32 +219,40 @@ def _keys(name: str, text: pa.LargeStringArray) -> np.ndarray[Any, np.dtype[np.u
     return xxh64(text_buffers(text), seed)
 
 
-def _smallest(held: list[tuple[int, Document]], room: int) -> tuple[list[tuple[int, Document]], int]:
-    """Those of the smallest numbers, up to and with the one that fills the room. Equal numbers are equal documents."""
+def _smallest(held: list[tuple[int, Document]], quota: int) -> list[tuple[int, Document]]:
+    """Those that may be held out or in the sample whatever else is read: the sample begins behind as many documents
+    held out as there can be, and ends where its quota is met. Equal numbers are equal documents."""
     held.sort(key=lambda item: item[0])
+    return held[: _end(held, _held_out(held, HELD_OUT_BYTES), quota) + 1]
+
+
+def _held_out(held: list[tuple[int, Document]], most: int) -> int:
+    """How many documents in front are held out: the first, whatever its size, as many more as make `most` bytes with
+    it, and the copies of all of these."""
     size = 0
-    for n, (_, document) in enumerate(held):
+    for n, (key, document) in enumerate(held):
         size += len(document.text)
-        if size >= room:
-            return held[: n + 1], size
-    return held, size
+        if n and key != held[n - 1][0] and size > most:
+            return n
+    return len(held)
+
+
+def _end(held: list[tuple[int, Document]], begin: int, quota: int) -> int:
+    """Where a sample that begins at a document ends."""
+    size = 0
+    for n in range(begin, len(held)):
+        if size >= quota:
+            return n
+        size += len(held[n][1].text)
+    return len(held)
 
 
 def _split(origin: Origin, held: list[tuple[int, Document]], quota: int, all_documents: int, all_bytes: int) -> Sampled:
-    most = min(HELD_OUT_BYTES, int(HELD_OUT_SHARE * all_bytes))
-    out: list[Document] = []
-    taken: list[Document] = []
-    out_bytes = taken_bytes = 0
     several = bool(held) and held[0][0] != held[-1][0]
-    last = -1
-    for key, document in held:
-        if several and not taken and (not out or key == last or out_bytes + len(document.text) <= most):
-            last = key
-            out.append(document)
-            out_bytes += len(document.text)
-        elif taken_bytes < quota:
-            taken.append(document)
-            taken_bytes += len(document.text)
+    begin = _held_out(held, min(HELD_OUT_BYTES, int(HELD_OUT_SHARE * all_bytes))) if several else 0
+    out = [document for _, document in held[:begin]]
+    taken = [document for _, document in held[begin : _end(held, begin, quota)]]
+    out_bytes, taken_bytes = (sum(len(document.text) for document in part) for part in (out, taken))
     fingerprint = str(_documents(origin.folder)["fingerprint"])
     return Sampled(origin, fingerprint, taken, taken_bytes, out, out_bytes, all_documents, all_bytes)
 

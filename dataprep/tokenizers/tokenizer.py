@@ -9,8 +9,12 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
+from dataprep.text.literal import holding
 from dataprep.text.spans import Int64s, TextBuffers, text_buffers
 from dataprep.tokenizers.library import Encoded, Fast, Library, as_array, document, documents, gathered
+
+_FEW = 16
+"""Literals up to which looking for each is faster than a pattern of all."""
 
 
 class Tokenizer:
@@ -95,10 +99,9 @@ class Tokenizer:
 
         if not self._literals:
             return np.zeros(0, np.int64)
-        if len(self._literals) == 1:
-            found = pc.match_substring(as_array(text), self._literals[0])
-        else:
-            found = pc.match_substring_regex(as_array(text), "|".join(re.escape(s) for s in self._literals))
+        if len(self._literals) <= _FEW:
+            return np.flatnonzero(np.any([holding(text, s.encode()) for s in self._literals], axis=0)).astype(np.int64)
+        found = pc.match_substring_regex(as_array(text), "|".join(re.escape(s) for s in self._literals))
         return np.flatnonzero(found.to_numpy(zero_copy_only=False)).astype(np.int64)
 
 
