@@ -19,6 +19,9 @@ def compare(old: dict[str, Any], new: dict[str, Any]) -> Differences:
     }
     if not any(sections.values()):
         sections["versions"] = _versions(old, new)
+    sections["data"], sections["trained on"] = (
+        _changes(_leaves(old.get(what, {}), ""), _leaves(new.get(what, {}), ""), str) for what in ("data", "accounts")
+    )
     sections["stages"] = _stages(old, new)
     for what in ("languages", "sources"):
         before, after = (_documents(value.get(what, {})) for value in (old, new))
@@ -46,6 +49,8 @@ def _changes(before: dict[str, Any], after: dict[str, Any], show: Callable[[Any]
 def _settings(value: dict[str, Any]) -> dict[str, Any]:
     """Every setting by its path; a stage's by its label."""
     pipe = value["pipeline"]
+    if "stages" not in pipe:  # a model has none: what it is and what it was told
+        return _leaves({key: value[key] for key in ("settings", "model") if key in value}, "")
     found = {key: inner for key, inner in pipe.items() if key not in ("source", "stages")}
     kind, source = next(iter(pipe["source"].items()))
     found |= {"source": kind, **_leaves(source, "source")}

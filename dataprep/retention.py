@@ -229,3 +229,26 @@ def _width(cell: str) -> int:
 def printable(text: str, also: str = "") -> str:
     """Text from the web may hold control characters, which a terminal would obey; those in `also` may."""
     return "".join(c if c.isprintable() or c in also else "\N{REPLACEMENT CHARACTER}" for c in text)
+
+
+def trained(made: dict[str, Any], root: str) -> str:
+    """A model's manifest, of a training run or imported: size, what it was made from, what it was trained on."""
+    lines = [f"{made['pipeline']['name']}: {made['kind']} of {made['parameters']:,} parameters in {root}"]
+    lines += [f"fingerprint {made['fingerprint']}", ""]
+    if "architecture" in made:
+        return "\n".join([*lines, f"from {made['architecture']}, {len(made['inputs'])} files"])
+    accounts = made.get("accounts")
+    done = accounts and f"{accounts['steps']:,} steps, {accounts['tokens']:,} tokens trained on"
+    lines += [f"mix  {made['settings']['mix']}", done or "has not come to an end yet; its log tells how far it is", ""]
+    rows: list[tuple[str, ...]] = [("source", "tokens", "epochs", "samples skipped", "corpus", "sha256")]
+    for name, corpus in made["data"].items():
+        seen = accounts["sources"].get(name) if accounts else None
+        counts = (f"{seen['tokens']:,}", f"{seen['epochs']:.2f}", f"{seen['skipped_samples']:,}") if seen else ("",) * 3
+        rows.append((name, *counts, corpus["path"], corpus["sha256"][:16]))
+    rows.append(("tokenizer", "", "", "", made["tokenizer"]["file"], made["tokenizer"]["sha256"][:16]))
+    lines.append(aligned(rows, right=(1, 2, 3)))
+    lines += [
+        f"from step {change['step']:,} on {change['setting']}: {change['from']} -> {change['to']}"
+        for change in made["changes"]
+    ]
+    return "\n".join(lines)

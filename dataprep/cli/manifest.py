@@ -35,12 +35,15 @@ def show(folder: str | None, as_json: bool) -> None:
     """
     from dataprep import lookup
     from dataprep import manifest as manifests
-    from dataprep.retention import accounts, aligned
+    from dataprep.retention import accounts, aligned, trained
 
     root = lookup.folder(folder)
     made = manifests.read(root)
     if as_json:
         click.echo(json.dumps(made, ensure_ascii=False, indent=1))
+        return
+    if "model" in made:
+        click.echo(trained(made, root))
         return
     size = sum(f["bytes"] for f in made["inputs"])
     inputs = f"{len(made['inputs'])} input{'s' if len(made['inputs']) != 1 else ''}"
@@ -84,7 +87,7 @@ def verify(folder: str | None, as_json: bool) -> None:
             click.echo(f"{root}/{problem}")
     if problems:
         what = f"{len(problems)} problem{'s' if len(problems) != 1 else ''}"
-        command = "run" if made["kind"] == manifests.DOCUMENTS else "tokenize"
+        command = {manifests.DOCUMENTS: "run", "training": "pretrain", "model": "import"}.get(made["kind"], "tokenize")
         click.echo(f"error: {root}: {what}; `dataprep {command}` makes again what is missing or damaged", err=True)
         sys.exit(1)
     if not as_json:
