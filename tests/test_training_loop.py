@@ -422,6 +422,10 @@ def test_errors_of_the_command(mix: Path, whole: Path, tmp_path: Path) -> None:
         assert (ended, len(out.splitlines())) == (code, 1), out
         assert out.startswith("error: ")
         assert message in out
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("RANK", "x")
+        patch.setenv("WORLD_SIZE", "2")
+        assert refused("pretrain", path) == (2, "error: RANK is 'x'; it must be a number, as torchrun sets it\n")
     told = json.loads(dataprep("pretrain", path, "--dry-run", "--json").stdout)
     assert told["steps"] == 16
     assert told["changes"] == []
