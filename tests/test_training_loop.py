@@ -24,6 +24,7 @@ from training_runs import LENGTH, VOCAB, documents, load, logged, weights, write
 
 from dataprep.corpus.reader import open_reader
 from dataprep.errors import Diverged, InputError, UsageError
+from dataprep.report.training import summary, tell
 from dataprep.training.batches import document_numbers, step_of
 from dataprep.training.loop import pretrain
 from dataprep.training.run import open_run
@@ -175,7 +176,7 @@ def planted(folder: Path) -> Path:
     return path
 
 
-def test_a_bad_document_is_rolled_back_skipped_and_traced(tmp_path: Path) -> None:
+def test_a_bad_document_is_rolled_back_skipped_and_traced(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     mix = planted(tmp_path)
     path = write_settings(tmp_path, mix, spikes={"window": 16, "sigmas": 8.0}, checkpoint={"every": 5})
     bad = next(seen for seen in _traced(mix) if seen["id"] == "web-75")
@@ -193,6 +194,9 @@ def test_a_bad_document_is_rolled_back_skipped_and_traced(tmp_path: Path) -> Non
     assert sorted(set(held.column("sample").to_pylist())) == list(range(first, first + 4))
     # Every other sample once, the skipped ones never: one step fewer.
     assert outcome.steps == 37 - 1 == len({line["step"] for line in logged(run.root)})
+    assert [line["steps"] for kind in ("start", "spike") for line in logged(run.root, kind)] == [37, 36]
+    assert summary(tell([run.root])[0])["steps"] == 36
+    assert "step 35 of 35, " in capsys.readouterr().err
     reader = open_reader(mix, run.state())
     seen = np.concatenate([reader.sampler.steps.samples(n) for n in range(outcome.steps)])
     assert sorted([*seen.tolist(), *range(first, first + 4)]) == list(range(148))
@@ -422,6 +426,10 @@ def test_errors_of_the_command(mix: Path, whole: Path, tmp_path: Path) -> None:
         assert (ended, len(out.splitlines())) == (code, 1), out
         assert out.startswith("error: ")
         assert message in out
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("RANK", "x")
+        patch.setenv("WORLD_SIZE", "2")
+        assert refused("pretrain", path) == (2, "error: RANK is 'x'; it must be a number, as torchrun sets it\n")
     told = json.loads(dataprep("pretrain", path, "--dry-run", "--json").stdout)
     assert told["steps"] == 16
     assert told["changes"] == []

@@ -53,7 +53,7 @@ def pretrain(
     from dataprep.training import need_torch
     from dataprep.training.settings import load
 
-    rank = int(os.environ.get("RANK") or os.environ.get("SLURM_PROCID") or 0)
+    rank = _number("RANK", "SLURM_PROCID", default=0)
     try:
         need_torch()
         given: dict[str, Any] = {"mix": mix, "output": output, "model": {"preset": model} if model else None}
@@ -87,6 +87,12 @@ def pretrain(
         sys.exit(REQUEUE)
 
 
+def _number(*names: str, default: int) -> int:
+    """Of the first variable that is set; what is wrong with the others is for `launch` to say."""
+    text = next((os.environ[name] for name in names if os.environ.get(name)), "")
+    return int(text) if text.isdecimal() else default
+
+
 def _ended(ended: dict[str, Any]) -> str:
     run, steps, of = ended["run"], ended["steps"], ended["of"]
     if ended["signal"] is not None and steps != of:
@@ -112,7 +118,7 @@ def _show(settings: TrainSettings, as_json: bool) -> None:
     tokenizer = next(iter(reader.corpora.values())).tokenizer
     where = f"{settings.name}: model"
     config = resolve(settings.model, vocab_size=tokenizer["vocab_size"], context=reader.length, where=where)
-    world = int(os.environ.get("WORLD_SIZE") or os.environ.get("SLURM_NTASKS") or 1)
+    world = _number("WORLD_SIZE", "SLURM_NTASKS", default=1)
     strategy = parallel.check(settings, config, world, "cpu")
     tokens = reader.sampler.total * reader.length
     counted = flops.parameters(config)

@@ -86,6 +86,8 @@ def _tell(run: Run, name: str) -> Told:
             starts.append(line | {"seen": seen})
         elif line["kind"] == "spike":
             spikes.append(line | {"seen": seen})
+            if starts and "steps" in line:
+                starts[-1]["steps"] = line["steps"]  # without what is skipped
             back = line["back_to"] if line.get("back_to") is not None else line["step"]
             kept[:taken] &= numbers[:taken] <= back
             validations = [held for held in validations if held.step <= back]

@@ -147,7 +147,8 @@ def speed(device: torch.device, precision: Precision, seconds: float = 0.25) -> 
     if device.type == "cuda":
         name = torch.cuda.get_device_name(device)
     else:
-        name = f"{device.type}, {torch.get_num_threads()} threads" if device.type == "cpu" else device.type
+        threads = torch.get_num_threads()
+        name = f"cpu, {threads} thread{'s' if threads > 1 else ''}" if device.type == "cpu" else device.type
     return Speed(name, peak(name, precision), measured(device, precision, seconds))
 
 

@@ -167,8 +167,9 @@ class Progress:
         self.note(f"step {line['step']:,}: validation loss {', '.join(shown)}")
 
     def spike(self, line: dict[str, Any]) -> None:
-        """After a spike, with its line."""
+        """After a spike, with its line; the run has fewer steps without what it skips."""
         self._spikes += 1
+        self._steps = line.get("steps", self._steps)
         skipped = ", ".join(f"{first:,} to {last - 1:,}" for first, last in line.get("skipped") or [])
         back = line.get("back_to")
         what = "loss or gradient is not finite" if line["value"] == "not finite" else f"spike of {line['value']}"

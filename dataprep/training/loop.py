@@ -335,7 +335,8 @@ class _Loop:
             self.checkpoints.point(back)
             spike_record.write(self.root / SPIKES, step, self.reader, offending)
             Store(str(self.root)).publish_json(SKIPPED, {"spikes": [*spikes, _finite(told)]})
-        self._say("spike", told | {"sources": line["sources"]})
+        shorter = self.reader.at(state)
+        self._say("spike", told | {"steps": shorter.steps, "sources": line["sources"]})
         parallel.meet(self.world.size)
         if len(spikes) + 1 > settings.most:
             raise Diverged(
@@ -343,7 +344,7 @@ class _Loop:
                 f"reason; lower the learning rate or raise spikes.sigmas. {self.root}/{SPIKES} has the documents"
             )
         self._load(back, run)
-        self.reader = self.reader.at(state)
+        self.reader = shorter
 
     # ------------------------------------------------------------ telling
 
