@@ -317,7 +317,10 @@ def test_a_changed_mix_and_learning_rate_are_kept_on_record(tmp_path: Path) -> N
     assert pretrain(load(path), device="cpu").steps == 16
     run = open_run(tmp_path / "run")
     assert [entry.first for entry in run.state().history] == [0, 16]
-    assert {"step": 4, "setting": "optimizer.learning_rate", "from": 1e-2, "to": 5e-3} in run.manifest["changes"]
+    changed, rate = run.manifest["changes"]
+    assert (changed["step"], changed["setting"]) == (4, "mix")
+    assert changed["to"] == f"sha256 {run.manifest['inputs'][0]['sha256'][:16]}..." != changed["from"]
+    assert rate == {"step": 4, "setting": "optimizer.learning_rate", "from": 1e-2, "to": 5e-3}
 
 
 def test_damaged_checkpoints(

@@ -80,7 +80,8 @@ def pretrain(settings: TrainSettings, *, device: str | None = None, until: int |
             differ = initial.check(settings.init_from, config, tokenizer["sha256"])
         if first:
             stack.enter_context(lease(Store(str(root))))
-            if kept is not None and kept.latest() != start:
+            now = open_run(root) if (root / manifest.MANIFEST).exists() else None
+            if (now.latest() if now else None) != start:
                 raise OutputBusy(f"{root}: another run has gone on here in between; type the same command again")
         model = parallel.materialise(Transformer, config, settings, strategy, world.device)
         optimizer = build.optimizer(
