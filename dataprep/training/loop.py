@@ -70,6 +70,7 @@ def pretrain(settings: TrainSettings, *, device: str | None = None, until: int |
         reader = open_reader(settings.mix, state, full=world.local_rank == 0)
         config = _config(settings, reader)
         strategy = parallel.check(settings, config, world.size, world.device.type)
+        schedule.check(settings.schedule, reader.sampler.total * reader.length, settings.name)
         made = record.describe_run(root, settings, config, flops.parameters(config).all, reader)
         if kept is not None and state is not None:
             record.changed_data(kept.manifest, made)
