@@ -317,7 +317,10 @@ def test_a_changed_mix_and_learning_rate_are_kept_on_record(tmp_path: Path) -> N
     assert pretrain(load(path), device="cpu").steps == 16
     run = open_run(tmp_path / "run")
     assert [entry.first for entry in run.state().history] == [0, 16]
-    assert {"step": 4, "setting": "optimizer.learning_rate", "from": 1e-2, "to": 5e-3} in run.manifest["changes"]
+    changed, rate = run.manifest["changes"]
+    assert (changed["step"], changed["setting"]) == (4, "mix")
+    assert changed["to"] == f"sha256 {run.manifest['inputs'][0]['sha256'][:16]}..." != changed["from"]
+    assert rate == {"step": 4, "setting": "optimizer.learning_rate", "from": 1e-2, "to": 5e-3}
 
 
 def test_damaged_checkpoints(
@@ -421,6 +424,10 @@ def test_errors_of_the_command(mix: Path, whole: Path, tmp_path: Path) -> None:
         ((path, "--mix", tmp_path / "none.yaml"), 2, "no such file"),
         ((path, "--output", mix.parent / "web"), 1, "not a training run"),
         ((path, "--set", "parallel.strategy=zero3"), 2, "there is one"),
+        ((path, "--output", "s3://bucket/run"), 2, "output: must be a path on this machine"),
+        ((path, "--mix", "s3://bucket/mix.yaml"), 2, "mix: must be a path on this machine"),
+        ((path, "--set", "optimizer.learning_rate=inf"), 2, "learning_rate: input should be a finite number"),
+        ((path, "--set", "schedule.warmup_tokens=2K"), 2, "warmup_tokens are 2,000 and the schedule ends after 1,024"),
     ]:
         ended, out = refused("pretrain", *arguments)
         assert (ended, len(out.splitlines())) == (code, 1), out

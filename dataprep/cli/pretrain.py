@@ -110,6 +110,7 @@ def _show(settings: TrainSettings, as_json: bool) -> None:
     from dataprep.corpus.reader import open_reader
     from dataprep.training import flops, initial, parallel, record, run
     from dataprep.training.model.presets import resolve
+    from dataprep.training.optim import schedule
 
     root = Path(settings.output)
     kept = run.open_run(root) if (root / manifest.MANIFEST).exists() else None
@@ -121,6 +122,7 @@ def _show(settings: TrainSettings, as_json: bool) -> None:
     world = _number("WORLD_SIZE", "SLURM_NTASKS", default=1)
     strategy = parallel.check(settings, config, world, "cpu")
     tokens = reader.sampler.total * reader.length
+    schedule.check(settings.schedule, tokens, settings.name)
     counted = flops.parameters(config)
     changed, differ = list[dict[str, Any]](), list[str]()
     if kept is not None and state is not None:

@@ -70,6 +70,7 @@ def pretrain(settings: TrainSettings, *, device: str | None = None, until: int |
         reader = open_reader(settings.mix, state, full=world.local_rank == 0)
         config = _config(settings, reader)
         strategy = parallel.check(settings, config, world.size, world.device.type)
+        schedule.check(settings.schedule, reader.sampler.total * reader.length, settings.name)
         made = record.describe_run(root, settings, config, flops.parameters(config).all, reader)
         if kept is not None and state is not None:
             record.changed_data(kept.manifest, made)
@@ -80,7 +81,8 @@ def pretrain(settings: TrainSettings, *, device: str | None = None, until: int |
             differ = initial.check(settings.init_from, config, tokenizer["sha256"])
         if first:
             stack.enter_context(lease(Store(str(root))))
-            if kept is not None and kept.latest() != start:
+            now = open_run(root) if (root / manifest.MANIFEST).exists() else None
+            if (now.latest() if now else None) != start:
                 raise OutputBusy(f"{root}: another run has gone on here in between; type the same command again")
         model = parallel.materialise(Transformer, config, settings, strategy, world.device)
         optimizer = build.optimizer(

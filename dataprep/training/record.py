@@ -99,6 +99,9 @@ def changes(old: dict[str, Any], new: dict[str, Any], step: int) -> list[dict[st
                 "--output"
             )
     found = []
+    mixes = [f"sha256 {made['inputs'][0]['sha256'][:16]}..." for made in (old, new)]
+    if mixes[0] != mixes[1]:
+        found.append({"step": step, "setting": "mix", "from": mixes[0], "to": mixes[1]})
     before, after = _flat(old["settings"]), _flat(new["settings"])
     for key in sorted(before | after):
         was, now = before.get(key), after.get(key)

@@ -44,8 +44,18 @@ def _float(value: object) -> object:
 Number = Annotated[float, BeforeValidator(_float)]
 
 
+def _here(value: object) -> object:
+    if isinstance(value, str) and "://" in value:
+        raise ValueError("must be a path on this machine: mount the store, or copy what is there")
+    return value
+
+
+Local = Annotated[str, BeforeValidator(_here)]
+"""A path; not that of an object store, which can't rename folders."""
+
+
 class _Settings(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True, allow_inf_nan=False)
 
 
 class Optimizer(_Settings):
@@ -145,9 +155,9 @@ class TrainSettings(_Settings):
 
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
     """Name of the run."""
-    mix: str
+    mix: Local
     """The mix file; relative to this file."""
-    output: str
+    output: Local
     """The run's folder: a path, relative to the working directory."""
     model: dict[str, Any]
     """`preset` (a published shape by name) and the settings of `ModelConfig` that differ from it."""
@@ -173,7 +183,7 @@ class TrainSettings(_Settings):
     """What to do when the loss jumps."""
     seed: int = Field(0, ge=0)
     """Of the initial weights; the order of the data is the mix's."""
-    init_from: str | None = None
+    init_from: Local | None = None
     """A run, or a folder that `dataprep import` wrote, whose weights this run begins with; relative to the working
     directory."""
 
@@ -195,7 +205,7 @@ def load(path: str | Path | None, changes: tuple[str, ...] = (), **given: Any) -
     """
     where = Path(path).name if path else "pretrain"
     raw = dict(read(path, "name, mix, output and model")) if path else {}
-    if isinstance(raw.get("mix"), str) and path and "://" not in raw["mix"]:
+    if isinstance(raw.get("mix"), str) and path and "://" not in raw["mix"]:  # refused below
         raw["mix"] = str(Path(path).resolve().parent / raw["mix"])
     for name, value in given.items():
         if value is None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+from dataprep.errors import UsageError
 from dataprep.training.settings import Schedule
 
 
@@ -35,6 +36,18 @@ def ratio(settings: Schedule, tokens: int, total: int) -> float:
             done = _share(tokens, max(begin, end - length), end)
             left = {"linear": 1 - done, "sqrt": 1 - math.sqrt(done), "cosine": _cosine(done)}[settings.decay_shape]
             return low + (1 - low) * left
+
+
+def check(settings: Schedule, total: int, where: str) -> None:
+    """Raise UsageError, which begins with `where`, for ways up and down that do not fit into `total` tokens."""
+    end = settings.total_tokens or total
+    down = settings.decay_tokens if settings.kind == "wsd" else 0
+    if settings.warmup_tokens + down > end:
+        parts = "warmup_tokens" if not down else "warmup_tokens and decay_tokens"
+        raise UsageError(
+            f"{where}: schedule: {parts} are {settings.warmup_tokens + down:,} and the schedule ends after {end:,} "
+            "tokens; make them fewer"
+        )
 
 
 def _share(tokens: int, begin: int, end: int) -> float:
