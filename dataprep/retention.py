@@ -239,6 +239,10 @@ def trained(made: dict[str, Any], root: str) -> str:
         return "\n".join([*lines, f"from {made['architecture']}, {len(made['inputs'])} files"])
     accounts = made.get("accounts")
     done = accounts and f"{accounts['steps']:,} steps, {accounts['tokens']:,} tokens trained on"
+    if "began_from" in made:
+        began = made["began_from"]
+        steps = f" after {began['steps']:,} steps" if began.get("steps") is not None else ""
+        lines.append(f"began with the weights of {began['name']}{steps}, fingerprint {began['fingerprint']}")
     lines += [f"mix  {made['settings']['mix']}", done or "has not come to an end yet; its log tells how far it is", ""]
     rows: list[tuple[str, ...]] = [("source", "tokens", "epochs", "samples skipped", "corpus", "sha256")]
     for name, corpus in made["data"].items():

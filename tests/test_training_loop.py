@@ -81,6 +81,8 @@ def test_a_run(whole: Path, mix: Path) -> None:
     assert sum(source["samples"] for source in accounts["sources"].values()) == accounts["samples"] == 64
     assert accounts["sources"]["web"]["epochs"] > 1.5
     assert dataprep("manifest", "verify", whole).stdout.strip()
+    assert "16 steps, 1,024 tokens trained on" in dataprep("manifest", "show", whole).stdout
+    assert dataprep("manifest", "diff", whole, whole).stdout == "equal\n"
 
 
 def test_stopped_and_gone_on_with_twice(mix: Path, whole: Path, tmp_path: Path) -> None:
@@ -380,6 +382,8 @@ def test_a_run_begins_with_the_weights_of_another(mix: Path, whole: Path, tmp_pa
     assert logged(tmp_path / "run")[0]["loss"] == pytest.approx(float(nll[micro.loss].mean()), rel=1e-5)
     pretrain(load(path), device="cpu", until=2)  # goes on from its own weights now
     assert [line["step"] for line in logged(tmp_path / "run")] == [0, 1]
+    began = {"name": "tiny", "kind": "training", "fingerprint": open_run(whole).manifest["fingerprint"], "steps": 16}
+    assert open_run(tmp_path / "run").manifest["began_from"] == began
 
     other = {"output": str(tmp_path / "other")}
     for model_changes, said in [

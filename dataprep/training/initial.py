@@ -52,6 +52,14 @@ def check(path: str | Path, config: ModelConfig, tokenizer_sha256: str) -> list[
     ]
 
 
+def origin(path: str | Path) -> dict[str, Any]:
+    """What a manifest says of where its weights came from: the folder's manifest, and of a run the steps done."""
+    root = Path(path)
+    made = manifest.read(str(root), "pretrain")
+    told = {"name": made["pipeline"]["name"], "kind": made["kind"], "fingerprint": made["fingerprint"]}
+    return told | ({"steps": open_run(root).latest()} if made["kind"] == KIND else {})
+
+
 def load(path: str | Path) -> dict[str, Tensor]:
     """The weights by our names, float32, whole, on the CPU; of a run those of its newest checkpoint."""
     root = Path(path)

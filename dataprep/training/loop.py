@@ -79,6 +79,9 @@ def pretrain(settings: TrainSettings, *, device: str | None = None, until: int |
         if settings.init_from is not None and start is None:
             tokenizer = next(iter(reader.corpora.values())).tokenizer
             differ = initial.check(settings.init_from, config, tokenizer["sha256"])
+            made["began_from"] = initial.origin(settings.init_from)
+        elif kept is not None and "began_from" in kept.manifest:
+            made["began_from"] = kept.manifest["began_from"]
         if first:
             stack.enter_context(lease(Store(str(root))))
             now = open_run(root) if (root / manifest.MANIFEST).exists() else None
