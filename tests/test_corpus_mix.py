@@ -179,4 +179,4 @@ def test_the_demo_mix_runs_on_a_corpus_of_its_size(tmp_path: Path) -> None:
     found = preview(tmp_path / "pipelines" / "mix.yaml")
     assert [stage["name"] for stage in found["stages"]] == ["main", "anneal"]
     assert not found["warnings"] + found["problems"]
-    assert open_reader(tmp_path / "pipelines" / "mix.yaml").batch(found["steps"] - 1)["tokens"].shape == (16, 513)
+    assert open_reader(tmp_path / "pipelines" / "mix.yaml").batch(found["steps"] - 1)["tokens"].shape == (8, 257)
