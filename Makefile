@@ -6,7 +6,7 @@ BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 ALL    := $(VENV)/.everything
 
-# pip's --no-compile: Python compiles what is used when it is used, and most of torch never is.
+# pip's: Python compiles what is used when it is used, and most of torch never is.
 .DEFAULT_GOAL := help
 .PHONY: help install demo demo-train test check lint bench docs clean
 
@@ -18,11 +18,11 @@ install: $(STAMP) ## create .venv and install dataprep into it, all versions pin
 $(STAMP): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install -q -c constraints.txt --upgrade pip setuptools wheel
-	PIP_CONSTRAINT=constraints.txt $(BIN)/pip install -q --no-compile -e '.[sample,s3]'
+	PIP_CONSTRAINT=constraints.txt $(BIN)/pip install -q -e '.[sample,s3]'
 	@touch $@
 
 $(ALL): $(STAMP)
-	PIP_CONSTRAINT=constraints.txt $(BIN)/pip install -q --no-compile -e '.[sample,s3,train,eval,dev]'
+	PIP_CONSTRAINT=constraints.txt $(BIN)/pip install -q -e '.[sample,s3,train,eval,dev]'
 	@touch $@
 
 demo: $(STAMP) ## real pages -> clean Parquet shards: installs, makes the sample, runs pipelines/web.yaml
