@@ -6,7 +6,6 @@ BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 ALL    := $(VENV)/.everything
 
-# pip's: Python compiles what is used when it is used, and most of torch never is.
 .DEFAULT_GOAL := help
 .PHONY: help install demo demo-train test check lint bench docs clean
 
