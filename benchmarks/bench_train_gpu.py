@@ -1,4 +1,4 @@
-"""Training on one GPU: checks first, then speed. Needs this folder, torch and dataprep's own packages, no network.
+"""Training on one GPU: checks first, then speed. Needs this repository, torch and dataprep's own packages, no network.
 
     python benchmarks/bench_train_gpu.py --nanogpt ../nanoGPT        # an unmodified checkout, for the comparison
     python benchmarks/bench_train_gpu.py --toy                       # all of it in small on a CPU, to see that it runs

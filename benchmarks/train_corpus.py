@@ -6,8 +6,8 @@ Documents have the lengths of web pages; tokens are random, the frequent ones as
 from __future__ import annotations
 
 import base64
-import hashlib
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +18,9 @@ import yaml
 
 from dataprep.corpus import shard
 
-DOCS = pa.schema(
-    [(name, pa.string()) for name in ("id", "source", "url", "language")]
-    + [("input", pa.int32()), ("offset", pa.int64()), ("tokens", pa.int32()), ("bytes", pa.int64())]
-)
+sys.path.append(str(Path(__file__).parent.parent / "tests"))
+
+from hand_made_tokens import DOCS, listed, manifest_of
 
 
 def corpus(folder: Path, tokens: int, vocab: int, *, shards: int = 2, seed: int = 0) -> Path:
@@ -37,33 +36,24 @@ def corpus(folder: Path, tokens: int, vocab: int, *, shards: int = 2, seed: int 
         shard.write(base, (flat, lengths))
         columns = {name: pa.nulls(len(lengths), DOCS.field(name).type) for name in DOCS.names}
         pq.write_table(pa.table(columns, DOCS), f"{base}.docs.parquet")
-        parts = {"idx": listed(Path(f"{base}.idx")), "docs": listed(Path(f"{base}.docs.parquet"))}
+        parts = {part: listed(folder, f"{base.name}.{end}") for part, end in (("idx", "idx"), ("docs", "docs.parquet"))}
         made.append(
-            {**listed(Path(f"{base}.bin")), "rows": len(lengths), "tokens": len(flat), "split": "train", **parts}
+            {**listed(folder, f"{base.name}.bin"), "rows": len(lengths), "tokens": len(flat), "split": "train", **parts}
         )
     bytes_alone = "".join(f"{base64.b64encode(bytes([n])).decode()} {n}\n" for n in range(256))
     (folder / "tokenizer.tiktoken").write_text(bytes_alone)
     (folder / "tokenizer.yaml").write_text(
         "pattern: '(?s:.+)'\nspecial: {'<|endoftext|>': 256}\neos: '<|endoftext|>'\n"
     )
-    tokenizer = listed(folder / "tokenizer.tiktoken")
-    total = {"train": {"documents": sum(s["rows"] for s in made), "tokens": sum(s["tokens"] for s in made), "bytes": 0}}
-    manifest: dict[str, Any] = {
-        "version": 1, "kind": "tokens", "fingerprint": "", "pipeline": {"name": folder.name}, "inputs": [],
-        "stages": [], "models": {}, "packages": {}, "parents": [], "dtype": np.dtype(shard.dtype_for(vocab)).name,
-        "documents": total["train"]["documents"], "tokens": total["train"]["tokens"], "splits": total,
-        "sources": {folder.name: total}, "policy": {"append_eos": False, "prepend_bos": False}, "shards": made,
-        "artefacts": [tokenizer, listed(folder / "tokenizer.yaml")],
-        "tokenizer": {"kind": "tiktoken", "file": "tokenizer.tiktoken", "sha256": tokenizer["sha256"],
-                      "vocab_size": 257, "bos": None, "eos": 256, "unk": None, "pad": None},
-    }  # fmt: skip
+    ranks, card = (listed(folder, name) for name in ("tokenizer.tiktoken", "tokenizer.yaml"))
+    total = {"documents": sum(s["rows"] for s in made), "tokens": sum(s["tokens"] for s in made), "bytes": 0}
+    about = {"kind": "tiktoken", "file": ranks["path"], "sha256": ranks["sha256"], "vocab_size": 257}
+    manifest = manifest_of(
+        folder.name, made, {"train": total}, dtype=np.dtype(shard.dtype_for(vocab)).name,
+        tokenizer=about | {"bos": None, "eos": 256, "unk": None, "pad": None}, artefacts=[ranks, card],
+    )  # fmt: skip
     (folder / "manifest.json").write_text(json.dumps(manifest, indent=1))
     return folder
-
-
-def listed(path: Path) -> dict[str, Any]:
-    data = path.read_bytes()
-    return {"path": path.name, "bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}
 
 
 def write(folder: Path, name: str, tokens: Path, *, length: int, batch: int, steps: int, **settings: Any) -> Path:

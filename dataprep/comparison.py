@@ -20,7 +20,7 @@ def compare(old: dict[str, Any], new: dict[str, Any]) -> Differences:
     if not any(sections.values()):
         sections["versions"] = _versions(old, new)
     sections["data"], sections["trained on"] = (
-        _changes(_leaves(old.get(what, {}), ""), _leaves(new.get(what, {}), ""), str) for what in ("data", "accounts")
+        _changes(leaves(old.get(what, {})), leaves(new.get(what, {})), str) for what in ("data", "accounts")
     )
     sections["stages"] = _stages(old, new)
     for what in ("languages", "sources"):
@@ -50,23 +50,24 @@ def _settings(value: dict[str, Any]) -> dict[str, Any]:
     """Every setting by its path; a stage's by its label."""
     pipe = value["pipeline"]
     if "stages" not in pipe:  # a model has none: what it is and what it was told
-        return _leaves({key: value[key] for key in ("settings", "model") if key in value}, "")
+        return leaves({key: value[key] for key in ("settings", "model") if key in value})
     found = {key: inner for key, inner in pipe.items() if key not in ("source", "stages")}
     kind, source = next(iter(pipe["source"].items()))
-    found |= {"source": kind, **_leaves(source, "source")}
+    found |= {"source": kind, **leaves(source, "source")}
     labels = []
     for entry in pipe["stages"]:
         name, config = next(iter(entry.items()))
         labels.append(config.get("as", name))
-        found |= _leaves(config, labels[-1])
+        found |= leaves(config, labels[-1])
     return {"stages": ", ".join(labels), **found}
 
 
-def _leaves(value: dict[str, Any], path: str) -> dict[str, Any]:
+def leaves(value: dict[str, Any], path: str = "") -> dict[str, Any]:
+    """`{a: {b: 1}}` as `{"a.b": 1}`."""
     found: dict[str, Any] = {}
     for key, inner in value.items():
         here = f"{path}.{key}" if path else key
-        found |= _leaves(inner, here) if isinstance(inner, dict) else {here: inner}
+        found |= leaves(inner, here) if isinstance(inner, dict) else {here: inner}
     return found
 
 
@@ -124,9 +125,7 @@ def _documents(counts: dict[str, Any]) -> dict[str, int]:
 def _tokens(value: dict[str, Any]) -> dict[str, Any]:
     """What a token corpus holds besides documents."""
     told = ("tokenizer", "policy", "dtype", "tokens", "empty")
-    return {
-        key: leaf for key, leaf in _leaves({what: value.get(what) for what in told}, "").items() if leaf is not None
-    }
+    return {key: leaf for key, leaf in leaves({what: value.get(what) for what in told}, "").items() if leaf is not None}
 
 
 def _shards(old: dict[str, Any], new: dict[str, Any]) -> list[str]:
@@ -144,7 +143,7 @@ def _artefacts(value: dict[str, Any]) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for build in (build for stage in value["stages"] for build in stage.get("builds", [])):
         for what, fact in build["facts"].items():
-            for key, leaf in _leaves(fact, what).items() if isinstance(fact, dict) else [(what, fact)]:
+            for key, leaf in leaves(fact, what).items() if isinstance(fact, dict) else [(what, fact)]:
                 found[f"{build['name']} {key}"] = leaf
     for file in value.get("artefacts", []):
         folder, _, name = file["path"].removeprefix("artefacts/").partition("/")

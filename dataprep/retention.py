@@ -95,8 +95,7 @@ def retention(manifest: dict[str, Any]) -> str:
     for stage_name, *rest in rows:
         shown.append(("" if stage_name == before else stage_name, *rest))
         before = stage_name or before
-    lines = aligned(shown, right=(2, 3, 4)).splitlines()
-    lines.insert(1, "-" * len(lines[0]))
+    lines = ruled(shown, right=(2, 3, 4)).splitlines()
     languages = ", ".join(f"{k} {v['documents']:,}" for k, v in _by_documents(manifest["languages"]))
     shards = len(manifest["shards"])
     made = f"{manifest['documents']:,} documents in {shards} shard{'s' if shards != 1 else ''}"
@@ -219,6 +218,12 @@ def aligned(rows: Sequence[tuple[str, ...]], right: tuple[int, ...], indent: int
         cells = [room[i] + cell if i in right else cell + room[i] for i, cell in enumerate(row)]
         lines.append((" " * indent + "  ".join(cells)).rstrip())
     return "\n".join(lines)
+
+
+def ruled(rows: Sequence[tuple[str, ...]], right: tuple[int, ...]) -> str:
+    """The same with a line below the first row."""
+    head, *rest = aligned(rows, right).splitlines()
+    return "\n".join([head, "-" * len(head), *rest])
 
 
 def _width(cell: str) -> int:

@@ -238,9 +238,9 @@ class Store:
                 if not temporary.exists():
                     pass  # what was to be published has turned out empty
                 elif self.local:
-                    _fsync(temporary)
+                    fsync(temporary)
                     os.replace(temporary, final)
-                    _fsync(Path(folder))
+                    fsync(Path(folder))
                 else:
                     self.fs.put_file(str(temporary), final)
             finally:
@@ -323,7 +323,8 @@ def output_error(path: str, error: OSError) -> OutputError:
     return OutputError(f"{path}: can't be written: {error.strerror or error}")
 
 
-def _fsync(path: Path) -> None:
+def fsync(path: Path) -> None:
+    """Make a file, or the names in a folder, durable."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)

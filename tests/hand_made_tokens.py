@@ -83,17 +83,12 @@ def write_tokens(
             totals[split][1] += len(flat)
     (folder / "tokenizer.model").write_bytes(tokenizer)
     splits = {s: {"documents": n, "tokens": t, "bytes": 4 * t} for s, (n, t) in totals.items()}
-    made: dict[str, Any] = {
-        "version": 1,
-        "kind": "tokens",
-        "fingerprint": hashlib.sha256(json.dumps(shards).encode()).hexdigest(),
-        "pipeline": {"name": name},
-        "inputs": [{"path": "in.jsonl", "bytes": 1, "sha256": "0"}],
-        "stages": [],
-        "models": {},
-        "packages": {},
-        "parents": [],
-        "tokenizer": {
+    made = manifest_of(
+        name,
+        shards,
+        splits,
+        dtype=shard.dtype_for(vocab_size).name,
+        tokenizer={
             "kind": "sentencepiece",
             "file": "tokenizer.model",
             "sha256": hashlib.sha256(tokenizer).hexdigest(),
@@ -103,17 +98,42 @@ def write_tokens(
             "unk": 0,
             "pad": None,
         },
+        artefacts=[listed(folder, "tokenizer.model")],
+    )
+    (folder / "manifest.json").write_text(json.dumps(made))
+    return folder
+
+
+def manifest_of(
+    name: str,
+    shards: list[dict[str, Any]],
+    splits: dict[str, dict[str, int]],
+    *,
+    dtype: str,
+    tokenizer: dict[str, Any],
+    artefacts: list[dict[str, Any]],
+) -> dict[str, Any]:
+    """A manifest of kind tokens around shards that are there already."""
+    return {
+        "version": 1,
+        "kind": "tokens",
+        "fingerprint": hashlib.sha256(json.dumps(shards).encode()).hexdigest(),
+        "pipeline": {"name": name},
+        "inputs": [{"path": "in.jsonl", "bytes": 1, "sha256": "0"}],
+        "stages": [],
+        "models": {},
+        "packages": {},
+        "parents": [],
+        "tokenizer": tokenizer,
         "policy": {"append_eos": False, "prepend_bos": False},
-        "dtype": shard.dtype_for(vocab_size).name,
-        "documents": sum(n for n, _ in totals.values()),
-        "tokens": sum(t for _, t in totals.values()),
+        "dtype": dtype,
+        "documents": sum(split["documents"] for split in splits.values()),
+        "tokens": sum(split["tokens"] for split in splits.values()),
         "splits": splits,
         "sources": {name: splits},
         "shards": shards,
-        "artefacts": [listed(folder, "tokenizer.model")],
+        "artefacts": artefacts,
     }
-    (folder / "manifest.json").write_text(json.dumps(made))
-    return folder
 
 
 def listed(folder: Path, name: str) -> dict[str, Any]:

@@ -21,8 +21,9 @@ from typing import Any, NamedTuple
 import torch
 import torch.distributed as dist
 import torch.distributed.checkpoint as dcp
+from torch.distributed.tensor import DTensor
 
-from dataprep.training import launch, parallel
+from dataprep.training import checkpoint, launch, parallel
 from dataprep.training.launch import World
 from dataprep.training.model.config import ModelConfig
 from dataprep.training.model.transformer import Transformer
@@ -195,17 +196,23 @@ def begin(case: Case) -> tuple[TrainSettings, Any, Any]:
     return settings, model, build.optimizer(model, settings.optimizer, device_type="cpu", shard_states=sharded)
 
 
+def full_parameters(model: torch.nn.Module) -> dict[str, torch.Tensor]:
+    """Whole parameters, copies on the CPU, on rank 0; other ranks take part and get none. A collective call."""
+    first = not dist.is_initialized() or dist.get_rank() == 0
+    found = dict[str, torch.Tensor]()
+    for name, tensor in parallel.named_tensors(model).items():
+        full = tensor.full_tensor() if isinstance(tensor, DTensor) else tensor
+        if first:
+            found[name] = full.to("cpu", copy=True)
+    return found
+
+
 @cache
 def reference(case: Case) -> tuple[list[Seen], dict[str, torch.Tensor]]:
     """The steps of one process, and the weights at the end."""
     settings, model, optimizer = begin(case)
     alone = World(0, 0, 1, CPU)
-    return [step(case, settings, model, optimizer, n, alone) for n in range(STEPS)], parallel.full_parameters(model)
-
-
-def tensors(model: Any, optimizer: Any) -> dict[str, torch.Tensor]:
-    state = {f"optim.{name}": value for name, value in build.named_state(model, optimizer).items()}
-    return {f"model.{name}": value for name, value in parallel.named_tensors(model).items()} | state
+    return [step(case, settings, model, optimizer, n, alone) for n in range(STEPS)], full_parameters(model)
 
 
 def check(name: str, folder: Path, world: World) -> None:
@@ -214,10 +221,9 @@ def check(name: str, folder: Path, world: World) -> None:
     settings, model, optimizer = begin(case)
     first, alone = 0, not dist.is_initialized()
     if case.load is not None:
-        held = tensors(model, optimizer)
+        held = checkpoint.tensors(model, optimizer)
         dcp.load(held, checkpoint_id=folder / case.load, no_dist=alone)
-        state = {key.removeprefix("optim."): value for key, value in held.items() if key.startswith("optim.")}
-        build.load_named_state(model, optimizer, state)
+        checkpoint.take(model, optimizer, held)
         first = KEPT
     seen = []
     for number in range(first, STEPS):
@@ -226,8 +232,8 @@ def check(name: str, folder: Path, world: World) -> None:
         with torch.no_grad():
             model(torch.zeros((1, 4), dtype=torch.int64))
         if number + 1 == KEPT and case.save is not None:
-            dcp.save(tensors(model, optimizer), checkpoint_id=folder / case.save, no_dist=alone)
-    weights = parallel.full_parameters(model)
+            dcp.save(checkpoint.tensors(model, optimizer), checkpoint_id=folder / case.save, no_dist=alone)
+    weights = full_parameters(model)
     if world.rank:
         assert not weights
         return

@@ -19,7 +19,7 @@ from tokenizer_files import ranks, sentencepiece, trained
 from dataprep.corpus.reader import Reader, open_reader
 from dataprep.errors import InputError, UsageError
 from dataprep.tokenizers import Tokenizer, exactness, load
-from dataprep.training.evaluate import validation
+from dataprep.training.evaluate import held_out, losses
 from dataprep.training.harness import Scorer, language_model, need_lm_eval, run_tasks
 from dataprep.training.model.config import ModelConfig
 from dataprep.training.model.transformer import Transformer
@@ -130,7 +130,7 @@ def check(found: dict[str, float], nats: float, tokens: float, text: float) -> N
 def test_losses_are_those_of_the_plain_formula(
     model: Transformer, reader: Reader, rows: int, most: int | None, mask: bool
 ) -> None:
-    found = validation(model, reader, BYTES, rows=rows, max_rows=most, device="cpu", mask_documents=mask)
+    found = losses(model, held_out(reader), BYTES, rows=rows, max_rows=most, device="cpu", mask_documents=mask)
     assert list(found) == ["web", "wiki"]
     for name, one in found.items():
         check(one, *plain(model, reader, name, rows=most, mask=mask))
@@ -139,7 +139,7 @@ def test_losses_are_those_of_the_plain_formula(
 
 @pytest.mark.parametrize("world", [2, 3])
 def test_ranks_divide_rows_and_run_as_many_passes(model: Transformer, reader: Reader, world: int) -> None:
-    expected = validation(model, reader, BYTES, rows=2, max_rows=None, device="cpu")
+    expected = losses(model, held_out(reader), BYTES, rows=2, max_rows=None, device="cpu")
     parts, passes = list[torch.Tensor](), list[list[tuple[int, ...]]]()
 
     def told(sums: torch.Tensor) -> torch.Tensor:
@@ -149,8 +149,8 @@ def test_ranks_divide_rows_and_run_as_many_passes(model: Transformer, reader: Re
     for rank in range(world):
         seen = list[tuple[int, ...]]()
         hook = model.register_forward_pre_hook(lambda _, given, seen=seen: seen.append(tuple(given[0].shape)))
-        found = validation(
-            model, reader, BYTES, rows=2, max_rows=None, device="cpu", rank=rank, world=world, total=told
+        found = losses(
+            model, held_out(reader), BYTES, rows=2, max_rows=None, device="cpu", rank=rank, world=world, total=told
         )
         hook.remove()
         passes.append(seen)
@@ -163,7 +163,7 @@ def test_ranks_divide_rows_and_run_as_many_passes(model: Transformer, reader: Re
 def test_a_model_that_trains_goes_on_training(model: Transformer, reader: Reader) -> None:
     model.train()
     try:
-        validation(model, reader, BYTES, rows=4, max_rows=1, device="cpu")
+        losses(model, held_out(reader), BYTES, rows=4, max_rows=1, device="cpu")
         assert model.training
     finally:
         model.eval()

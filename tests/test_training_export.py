@@ -25,8 +25,8 @@ from dataprep.errors import InputError, UsageError
 from dataprep.store import Store
 from dataprep.tokenizers import load
 from dataprep.training import record
-from dataprep.training.checkpoint import Checkpoints, weights
-from dataprep.training.evaluate import validation
+from dataprep.training.checkpoint import Checkpoints, tensors
+from dataprep.training.evaluate import held_out, losses
 from dataprep.training.export import Exported, export, export_run
 from dataprep.training.hf import shapes
 from dataprep.training.import_ import import_model, load_imported
@@ -429,12 +429,14 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
         reader = open_reader(settings.mix)
         model = model_of({**training_runs.MODEL, "vocab_size": 512, "context": 16})
         root = Path(settings.output)
-        made = record.describe_run(root, settings, model.config, 1, reader) | record.keep_tokenizer(root, reader)
+        made = record.describe_run(root, settings, model.config, 1, reader) | record.keep_tokenizer(
+            root, reader, load(reader.tokenizer_file())
+        )
         Store(str(root)).publish_json(manifest.MANIFEST, made)
         checkpoints = Checkpoints(root, settings.checkpoint)
         for step in (0, 5):
             state = {"step": step, "sampler": reader.state.to_json()}
-            checkpoints.save(step, weights(model), state, wait=True)
+            checkpoints.save(step, tensors(model), state, wait=True)
             with torch.no_grad():
                 for parameter in model.parameters():
                     parameter *= 1.1
@@ -472,7 +474,7 @@ def test_a_run_is_exported_imported_and_evaluated(run: Path, tmp_path: Path, say
 
     found = json.loads(say(f"evaluate {run} --json"))
     count = token_bytes(load(open_run(run).tokenizer_file))
-    expected = validation(newest, open_reader(open_run(run).mix), count, rows=3, max_rows=None, device="cpu")
+    expected = losses(newest, held_out(open_reader(open_run(run).mix)), count, rows=3, max_rows=None, device="cpu")
     assert list(found) == list(expected) == ["web", "books"]
     for name, one in expected.items():
         assert found[name] == pytest.approx(one, rel=1e-6)

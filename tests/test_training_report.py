@@ -22,6 +22,7 @@ from dataprep.corpus.state import skip
 from dataprep.errors import DataprepError, InputError
 from dataprep.report.curves import _parts
 from dataprep.report.training import short, summary, tell
+from dataprep.tokenizers import load as load_tokenizer
 from dataprep.training import record
 from dataprep.training.log import Log
 from dataprep.training.model.config import ModelConfig
@@ -81,7 +82,9 @@ def write_run(folder: Path, name: str, seed: int = 0, steps: int = 200, **spike:
     reader = open_reader(mix)
     made = record.describe_run(root, parse(raw, "test"), MODEL, 1, reader)
     root.mkdir()
-    (root / "manifest.json").write_text(json.dumps(made | record.keep_tokenizer(root, reader)))
+    (root / "manifest.json").write_text(
+        json.dumps(made | record.keep_tokenizer(root, reader, load_tokenizer(reader.tokenizer_file())))
+    )
     log = Log(root / "log.jsonl")
     for line in lines(seed, steps, spike.get("spike_at"), spike.get("back_to", 0)):
         log.append(line)

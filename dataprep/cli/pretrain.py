@@ -104,39 +104,20 @@ def _ended(ended: dict[str, Any]) -> str:
 
 def _show(settings: TrainSettings, as_json: bool) -> None:
     """What would be trained."""
-    from pathlib import Path
+    from dataprep.training import flops, record
+    from dataprep.training.prepared import prepare
 
-    from dataprep import manifest
-    from dataprep.corpus.reader import open_reader
-    from dataprep.training import flops, initial, parallel, record, run
-    from dataprep.training.model.presets import resolve
-    from dataprep.training.optim import schedule
-
-    root = Path(settings.output)
-    kept = run.open_run(root) if (root / manifest.MANIFEST).exists() else None
-    state = kept.state() if kept is not None and kept.latest() is not None else None
-    reader = open_reader(settings.mix, state, full=False)
-    tokenizer = next(iter(reader.corpora.values())).tokenizer
-    where = f"{settings.name}: model"
-    config = resolve(settings.model, vocab_size=tokenizer["vocab_size"], context=reader.length, where=where)
     world = _number("WORLD_SIZE", "SLURM_NTASKS", default=1)
-    strategy = parallel.check(settings, config, world, "cpu")
+    run = prepare(settings, world=world, device_type="cpu", full=False)
+    reader, config = run.reader, run.config
     tokens = reader.sampler.total * reader.length
-    schedule.check(settings.schedule, tokens, settings.name)
     counted = flops.parameters(config)
-    changed, differ = list[dict[str, Any]](), list[str]()
-    if kept is not None and state is not None:
-        made = record.describe_run(root, settings, config, counted.all, reader)
-        record.changed_data(kept.manifest, made)
-        changed = record.changes(kept.manifest, made, reader.next_step)
-    elif settings.init_from is not None:
-        differ = initial.check(settings.init_from, config, tokenizer["sha256"])
     per_token = flops.per_token(config, reader.length)
     told = {
         "run": settings.output,
         "parameters": counted.all,
         "processes": world,
-        "strategy": strategy,
+        "strategy": run.strategy,
         "steps": reader.steps,
         "next_step": reader.next_step,
         "tokens": tokens,
@@ -144,16 +125,16 @@ def _show(settings: TrainSettings, as_json: bool) -> None:
         "flops": per_token * tokens,
         "model": config.model_dump(mode="json"),
         "settings": settings.model_dump(mode="json"),
-        "changes": changed,
+        "changes": run.changes,
     }
     if as_json:
         click.echo(json.dumps(told, indent=1))
         return
     click.echo(
-        f"{settings.name}: {counted.all:,} parameters, {world} process{'es' if world > 1 else ''}, {strategy}\n"
+        f"{settings.name}: {counted.all:,} parameters, {world} process{'es' if world > 1 else ''}, {run.strategy}\n"
         f"{tokens:,} tokens in {reader.steps:,} steps, from step {reader.next_step:,} on; "
         f"{per_token * tokens:.3g} floating-point operations\n"
         f"run  {settings.output}\nmix  {settings.mix}"
     )
-    for line in [*differ, *map(record.told, changed)]:
+    for line in [*run.differ, *map(record.told, run.changes)]:
         click.echo(line)

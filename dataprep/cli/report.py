@@ -46,7 +46,7 @@ def report(runs: tuple[str, ...], output: str | None, as_json: bool) -> None:
 
 def _table(facts: list[dict[str, Any]]) -> str:
     from dataprep.report.training import short, shown
-    from dataprep.retention import aligned, printable
+    from dataprep.retention import printable, ruled
 
     rows = [("run", "parameters", "steps", "tokens", "loss", "validation", "tokens/s", "MFU", "spikes")]
     for one in facts:
@@ -54,7 +54,7 @@ def _table(facts: list[dict[str, Any]]) -> str:
         numbers = (shown(one["loss"], ".4f"), shown(one["validation_loss"], ".4f"))
         rates = (shown(one["tokens_per_second"], ",.0f"), shown(one["mfu"], ".1%"), str(one["spikes"]))
         rows.append((printable(one["name"]), short(one["parameters"]), done, short(one["tokens"]), *numbers, *rates))
-    blocks = [_lined(aligned(rows, right=tuple(range(1, 9))))]
+    blocks = [ruled(rows, right=tuple(range(1, 9)))]
     for one in facts:
         held = [("source", "tokens", "epochs", "loss", "validation", "perplexity", "bits per byte")]
         for source in one["sources"]:
@@ -64,10 +64,5 @@ def _table(facts: list[dict[str, Any]]) -> str:
             bits = shown(out.get("bits_per_byte"), ".3f")
             held.append((printable(source["name"]), f"{source['tokens']:,}", epochs, loss, *of, bits))
         title = f"{printable(one['name'])}:\n" if len(facts) > 1 else ""
-        blocks.append(title + _lined(aligned(held, right=tuple(range(1, 7)))))
+        blocks.append(title + ruled(held, right=tuple(range(1, 7))))
     return "\n\n".join(blocks)
-
-
-def _lined(table: str) -> str:
-    head, _, rest = table.partition("\n")
-    return f"{head}\n{'-' * len(head)}\n{rest}"

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -132,7 +134,7 @@ def _numbers(reader: Reader, step: int | None, span: str | None) -> np.ndarray[A
 def _tokenizer(reader: Reader) -> Tokenizer:
     from dataprep.tokenizers import load
 
-    return load(next(iter(reader.corpora.values())).tokenizer_file())
+    return load(reader.tokenizer_file())
 
 
 # ---------------------------------------------------------------- samples
@@ -144,19 +146,32 @@ def _head(one: Traced) -> str:
 
 
 def _page(one: Traced, tokenizer: Tokenizer) -> str:
-    from dataprep.retention import aligned, printable
+    from dataprep.retention import printable
 
     rows = [("  place", "tokens", "of", "document", "from")]
+    excerpts = []
     for part in one.parts:
         d = part.document
-        where = f"{d.input} {d.offset}" + (f" {d.url}" if d.url else "")
-        rows.append((f"{part.place:,}", f"{len(part.ids):,}", f"{d.tokens:,}", printable(d.id), printable(where)))
-    lines = aligned(rows, right=(0, 1, 2)).splitlines()
-    shown = [lines[0]]
-    for line, part in zip(lines[1:], one.parts, strict=True):
+        counts = (f"{part.place:,}", f"{len(part.ids):,}", f"{d.tokens:,}")
+        rows.append((*counts, printable(d.id), _from(d.input, d.offset, d.url)))
         excerpt = tokenizer.decode(part.ids[:EXCERPT_TOKENS])[:EXCERPT_CHARACTERS]
-        shown += [line, f"           {printable(' '.join(excerpt.split()))}"]
-    return "\n".join([_head(one), *shown])
+        excerpts.append(printable(" ".join(excerpt.split())))
+    return "\n".join([_head(one), *_with_excerpts(rows, (0, 1, 2), excerpts)])
+
+
+def _from(input: str, offset: int, url: str | None) -> str:
+    from dataprep.retention import printable
+
+    return printable(f"{input} {offset}" + (f" {url}" if url else ""))
+
+
+def _with_excerpts(rows: Sequence[tuple[str, ...]], right: tuple[int, ...], excerpts: list[str]) -> list[str]:
+    """A table with a head, each row with some of its text below it."""
+    from dataprep.retention import aligned
+
+    head, *lines = aligned(rows, right=right).splitlines()
+    below = [f"           {excerpt}" for excerpt in excerpts]
+    return [head, *chain.from_iterable(zip(lines, below, strict=True))]
 
 
 def _text(one: Traced, tokenizer: Tokenizer) -> str:
@@ -209,10 +224,12 @@ def _spike(folder: Path, step: int, as_json: bool) -> None:
 
 
 def _told(spike: dict[str, Any]) -> str:
+    from dataprep.training.log import spans
+
     def number(value: float | str | None) -> str:
         return "not known" if value is None else value if isinstance(value, str) else f"{value:.4g}"
 
-    skipped = ", ".join(f"{first:,} to {last - 1:,}" for first, last in spike["skipped"])
+    skipped = spans(spike["skipped"])
     what = "loss or gradient not finite" if spike["value"] == "not finite" else f"{spike['value']} jumped"
     mean, sigma = spike["mean"], spike["sigma"]
     usual = "" if mean is None else f" (mean before {number(mean)}, deviation {number(sigma)})"
@@ -222,7 +239,7 @@ def _told(spike: dict[str, Any]) -> str:
 
 
 def _spike_pages(rows: list[dict[str, Any]]) -> list[str]:
-    from dataprep.retention import aligned, printable
+    from dataprep.retention import printable
 
     pages = []
     for sample in dict.fromkeys(row["sample"] for row in rows):
@@ -233,14 +250,10 @@ def _spike_pages(rows: list[dict[str, Any]]) -> list[str]:
         )
         table = [("  place", "tokens", "document", "from")]
         for part in parts:
-            where = f"{part['input']} {part['offset']}" + (f" {part['url']}" if part["url"] else "")
-            table.append((f"{part['place']:,}", f"{part['tokens']:,}", printable(part["id"]), printable(where)))
-        first, *lines = aligned(table, right=(0, 1)).splitlines()
-        shown = [head, first]
-        for line, part in zip(lines, parts, strict=True):
-            excerpt = printable(" ".join(part["excerpt"].split()))[:EXCERPT_CHARACTERS]
-            shown += [line, f"           {excerpt}"]
-        pages.append("\n".join(shown))
+            where = _from(part["input"], part["offset"], part["url"])
+            table.append((f"{part['place']:,}", f"{part['tokens']:,}", printable(part["id"]), where))
+        excerpts = [printable(" ".join(part["excerpt"].split()))[:EXCERPT_CHARACTERS] for part in parts]
+        pages.append("\n".join([head, *_with_excerpts(table, (0, 1), excerpts)]))
     return pages
 
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -60,12 +61,26 @@ class Reader:
             self.corpora[name] = one.corpus
             self.streams.append(one.stream)
             self.windows.append(one.windows)
-        tokenizer = next(iter(self.corpora.values())).tokenizer
-        ids = (tokenizer.get("pad"), tokenizer.get("eos"), 0)
+        self.tokenizer = self._first().tokenizer
+        """What the manifests say of the tokenizer; it is the same for all sources."""
+        ids = (self.tokenizer.get("pad"), self.tokenizer.get("eos"), 0)
         self.pad: int = next(i for i in ids if i is not None)
         """The id that pads rows: the tokenizer's for padding, else for the end of a document, else 0."""
         self._names = np.array(self.sampler.names)
         self._together = lru_cache(maxsize=8)(self._work_out)
+
+    def _first(self) -> TokenCorpus:
+        return next(iter(self.corpora.values()))
+
+    def tokenizer_file(self) -> Path:
+        """The tokenizer's own file. Raises InputError if it is not the one that made the tokens."""
+        return self._first().tokenizer_file()
+
+    @property
+    def policy(self) -> dict[str, Any]:
+        """What documents begin and end with, as the first source has it."""
+        policy: dict[str, Any] = self._first().manifest["policy"]
+        return policy
 
     @property
     def next_step(self) -> int:

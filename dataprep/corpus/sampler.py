@@ -81,6 +81,7 @@ class Sampler:
         self.total = self.segments[-1].last
         """Samples of the whole run."""
         self.steps = Steps(state, self.total)
+        self._skipped = state.skipped
 
     def _add(self, state: State, n: int, first: int, until: int | None) -> None:
         """The segments of one entry of the history, which ends before sample `until`."""
@@ -146,6 +147,15 @@ class Sampler:
             first = self._blocks(n, b).source[: place - b * BLOCK]
             drawn = np.add(drawn, np.bincount(first, minlength=len(drawn))).tolist()
         return tuple(drawn)
+
+    def skipped(self, sample: int) -> tuple[int, ...]:
+        """Windows of each source that were skipped before a sample."""
+        found, at = np.zeros(len(self.names), np.int64), 0
+        for first, last in sorted(self._skipped):  # ranges may overlap
+            low, high = min(max(first, at), sample), min(max(last, at), sample)
+            found += np.subtract(self.consumed(high), self.consumed(low))
+            at = max(at, last)
+        return tuple(found.tolist())
 
     # ------------------------------------------------------------ back
 

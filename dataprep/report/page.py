@@ -9,7 +9,9 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from dataprep import __version__
+from dataprep.comparison import leaves
 from dataprep.report.training import Told, short, shown, summary
+from dataprep.training.log import spans
 
 _STYLE = """
 body { font: 15px/1.5 system-ui, sans-serif; color: #222; margin: 2rem auto; max-width: 72rem; padding: 0 1rem }
@@ -125,7 +127,7 @@ def _spikes(told: Told) -> str:
         return "<h3>Spikes</h3><p>None.</p>"
     rows = []
     for spike in told.spikes:
-        skipped = ", ".join(f"{first:,} to {last - 1:,}" for first, last in spike.get("skipped") or [])
+        skipped = spans(spike.get("skipped") or [])
         back = spike.get("back_to")
         to = "–" if back is None else "the beginning" if back < 0 else f"step {back:,}"
         rows.append(
@@ -180,8 +182,7 @@ def _flops(value: float | None) -> str:
 
 
 def _settings(told: Told) -> str:
-    rows = list(_flat(told.run.manifest["settings"]))
-    model = list(_flat(told.run.manifest["model"]))
+    rows, model = (_written(told.run.manifest[what]) for what in ("settings", "model"))
     data = [
         (name, held.get("path", ""), held.get("sha256", "")[:16], held.get("tokenizer_sha256", "")[:16])
         for name, held in told.run.manifest.get("data", {}).items()
@@ -194,12 +195,8 @@ def _settings(told: Told) -> str:
     )
 
 
-def _flat(value: dict[str, Any], before: str = "") -> Iterable[tuple[str, str]]:
-    for key, held in value.items():
-        if isinstance(held, dict) and held:
-            yield from _flat(held, f"{before}{key}.")
-        else:
-            yield f"{before}{key}", json.dumps(held, ensure_ascii=False)
+def _written(settings: dict[str, Any]) -> list[tuple[str, str]]:
+    return [(name, json.dumps(value, ensure_ascii=False)) for name, value in leaves(settings).items()]
 
 
 def _table(head: Sequence[str], rows: Iterable[Sequence[str]], right: Iterable[int] = ()) -> str:

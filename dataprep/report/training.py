@@ -175,13 +175,9 @@ def _epochs(run: Run) -> dict[str, tuple[float, int]]:
         return {source.name: (0.0, 0) for source in state.plan.sources}
     sampler = Sampler(state)
     drawn = sampler.consumed(state.sample)
-    skipped, at = np.zeros(len(drawn), np.int64), 0
-    for first, last in sorted(state.skipped):  # ranges may overlap
-        low, high = min(max(first, at), state.sample), min(max(last, at), state.sample)
-        skipped += np.subtract(sampler.consumed(high), sampler.consumed(low))
-        at = max(at, last)
+    skipped = sampler.skipped(state.sample)
     return {
-        source.name: (float(drawn[n] - skipped[n]) / source.windows, int(skipped[n]))
+        source.name: (float(drawn[n] - skipped[n]) / source.windows, skipped[n])
         for n, source in enumerate(sampler.plan.sources)
     }
 

@@ -5,6 +5,7 @@ model/      one ModelConfig, one causal transformer, published shapes by name
 objective   hidden states to loss sums
 optim/      optimisers, parameter groups, learning-rate schedules
 parallel    one device or many: the only file that knows of DDP and FSDP
+prepared    a run before its first step, everything checked
 loop        the training loop, to be read from top to bottom
 """
 

@@ -58,13 +58,10 @@ def step_of(
     count = -(-most // micro_batch)
     size = -(-most // count)
     batch = reader.batch(number, rank, world)
-    columns = tensors(batch, mask_documents)
+    columns = tensors(batch, mask_documents, count * size)
     index = {name: n for n, name in enumerate(reader.sampler.names)}
     sources = torch.tensor([index[name] for name in batch["source"].tolist()], dtype=torch.int64)
-    missing = count * size - len(sources)
-    sources = torch.cat([sources, torch.full((missing,), len(index))])
-    if missing:
-        columns = [None if column is None else _filled(column, missing) for column in columns]
+    sources = torch.cat([sources, torch.full((count * size - len(sources),), len(index))])
     micros = []
     for low in range(0, count * size, size):
         parts = [None if column is None else column[low : low + size] for column in (*columns, sources)]
@@ -72,8 +69,9 @@ def step_of(
     return Step(number, rows, micros)
 
 
-def tensors(batch: Batch, mask_documents: bool) -> list[Tensor | None]:
-    """`tokens`, `targets`, `loss`, `documents`, `positions` of a batch, on the CPU; the last two may be None."""
+def tensors(batch: Batch, mask_documents: bool, rows: int) -> list[Tensor | None]:
+    """`tokens`, `targets`, `loss`, `documents`, `positions` of a batch, on the CPU; the last two may be None. Rows of
+    padding that count for nothing fill up to `rows`."""
     tokens = torch.from_numpy(batch["tokens"].astype(np.int64))
     loss = torch.from_numpy(batch["loss"])
     documents: Tensor | None = None
@@ -81,7 +79,8 @@ def tensors(batch: Batch, mask_documents: bool) -> list[Tensor | None]:
     if mask_documents:
         found = document_numbers(batch)
         documents, positions = torch.from_numpy(found[0]), torch.from_numpy(found[1])
-    return [tokens[:, :-1].contiguous(), tokens[:, 1:].contiguous(), loss, documents, positions]
+    columns = [tokens[:, :-1].contiguous(), tokens[:, 1:].contiguous(), loss, documents, positions]
+    return [None if column is None else _filled(column, rows - len(tokens)) for column in columns]
 
 
 def document_numbers(batch: Batch) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int64]]:
@@ -98,7 +97,7 @@ def document_numbers(batch: Batch) -> tuple[npt.NDArray[np.int32], npt.NDArray[n
 
 
 def _filled(column: Tensor, missing: int) -> Tensor:
-    return torch.cat([column, torch.zeros((missing, *column.shape[1:]), dtype=column.dtype)])
+    return torch.cat([column, column.new_zeros(missing, column.shape[1])]) if missing else column
 
 
 def _moved(column: Tensor, device: torch.device) -> Tensor:

@@ -24,14 +24,17 @@ from torch.distributed.checkpoint.state_dict_saver import async_save as begin_to
 from torch.distributed.checkpoint.state_dict_saver import save as save_tensors
 
 from dataprep.errors import InputError, OutputError
-from dataprep.store import Store, output_error
+from dataprep.store import Store, fsync, output_error
+from dataprep.training import parallel
 from dataprep.training.model.config import ModelConfig
+from dataprep.training.optim import build
 from dataprep.training.run import CHECKPOINTS, LATEST, STATE, folder_of
 from dataprep.training.settings import Checkpoint
 
 # One process is no mistake; the warning also comes from the thread that saves.
 warnings.filterwarnings("ignore", message="torch.distributed is disabled")
 
+_OPTIM = "optim."
 _PARTIAL = ".{}.partial"
 _GONE = ".{}.gone"
 
@@ -119,7 +122,7 @@ class Checkpoints:
         if final.exists():
             self._remove(final)
         os.replace(self._root / _PARTIAL.format(folder_of(step)), final)
-        _fsync(self._root)
+        fsync(self._root)
         self.point(step)
 
     def point(self, step: int) -> None:
@@ -145,23 +148,18 @@ class Checkpoints:
             dist.barrier(self._group)
 
 
+def _cause(error: BaseException) -> BaseException:
+    """What went wrong on the first rank of those on which something did."""
+    return next(iter(error.failures.values()))[0] if isinstance(error, CheckpointException) else error
+
+
 def _output_error(path: Path, error: BaseException) -> OutputError:
-    cause: BaseException = error
-    if isinstance(error, CheckpointException):
-        cause = next(iter(error.failures.values()))[0]
+    cause = _cause(error)
     if isinstance(cause, OSError):
         return output_error(str(path), cause)
     # torch reports a disk that fills up as an error of its own stream.
     text = str(cause).strip().splitlines()[-1]
     return OutputError(f"{path}: can't be written ({text}); is the disk full? type the same command again to go on")
-
-
-def _fsync(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def load(path: Path, tensors: dict[str, Tensor], *, alone: bool = True) -> dict[str, Any]:
@@ -172,9 +170,7 @@ def load(path: Path, tensors: dict[str, Tensor], *, alone: bool = True) -> dict[
         reader.read_metadata()  # torch logs a traceback where it finds none
         load_tensors(tensors, storage_reader=reader, no_dist=alone)
     except (Exception, CheckpointException) as error:  # whatever a damaged pickle raises
-        cause: BaseException = error
-        if isinstance(error, CheckpointException):
-            cause = next(iter(error.failures.values()))[0]
+        cause = _cause(error)
         text = " ".join(str(cause).split()) or type(cause).__name__
         raise InputError(
             f"{path}: can't be read ({text[:200]}); write the name of an earlier folder into {path.parent}/{LATEST}"
@@ -191,11 +187,15 @@ def empty(cls: type[nn.Module], config: ModelConfig, device: str | torch.device)
     return model
 
 
-def weights(model: nn.Module) -> dict[str, Tensor]:
-    """The parameters of a model by name, as checkpoints call them."""
-    return {f"model.{name}": parameter.detach() for name, parameter in model.named_parameters()}
+def tensors(model: nn.Module, optimizer: torch.optim.Optimizer | None = None) -> dict[str, Tensor]:
+    """Weights and optimiser state, no copies, by names that are the same for every strategy and number of ranks."""
+    found = {f"model.{name}": tensor for name, tensor in parallel.named_tensors(model).items()}
+    if optimizer is not None:
+        found |= {f"{_OPTIM}{name}": tensor for name, tensor in build.named_state(model, optimizer).items()}
+    return found
 
 
-def load_weights(path: Path, model: nn.Module) -> None:
-    """Fill a model on one process from a checkpoint, of any strategy."""
-    load(path, weights(model))
+def take(model: nn.Module, optimizer: torch.optim.Optimizer, loaded: dict[str, Tensor]) -> None:
+    """Let the optimiser have the state that was loaded into `tensors`; the weights are there already."""
+    state = {name.removeprefix(_OPTIM): tensor for name, tensor in loaded.items() if name.startswith(_OPTIM)}
+    build.load_named_state(model, optimizer, state)

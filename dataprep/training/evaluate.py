@@ -9,6 +9,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import torch
 
 from dataprep.corpus.mix import load as load_mix
 from dataprep.corpus.reader import in_order
@@ -18,12 +19,11 @@ from dataprep.errors import InputError
 from dataprep.text.spans import Int64s
 from dataprep.tokenizers import load as load_tokenizer
 from dataprep.training.batches import tensors
+from dataprep.training.launch import alone
 from dataprep.training.objective import causal_lm
 from dataprep.training.token_bytes import token_bytes
 
 if TYPE_CHECKING:
-    import torch
-
     from dataprep.corpus.reader import Reader
     from dataprep.training.run import Run
 
@@ -33,35 +33,9 @@ _CHUNK = 2048
 """Tokens whose logits are alive together: 400 MB for a vocabulary of 50,000."""
 
 
-def validation(
-    model: torch.nn.Module,
-    reader: Reader,
-    bytes_of: Int64s,
-    *,
-    rows: int,
-    max_rows: int | None,
-    device: torch.device | str,
-    rank: int = 0,
-    world: int = 1,
-    total: Callable[[torch.Tensor], torch.Tensor] = lambda tensor: tensor,
-    autocast: Callable[[], AbstractContextManager[Any]] = nullcontext,
-    mask_documents: bool = False,
-) -> dict[str, dict[str, float]]:
-    """The losses of a mix's validation documents, by source: see `losses`. Sources without any are left out."""
-    sources = {name: partial(reader.validation, name) for name in reader.corpora}
-    return losses(
-        model,
-        sources,
-        bytes_of,
-        rows=rows,
-        max_rows=max_rows,
-        device=device,
-        rank=rank,
-        world=world,
-        total=total,
-        autocast=autocast,
-        mask_documents=mask_documents,
-    )
+def held_out(reader: Reader) -> dict[str, Batches]:
+    """The validation documents of a mix, by source."""
+    return {name: partial(reader.validation, name) for name in reader.corpora}
 
 
 def losses(
@@ -85,8 +59,6 @@ def losses(
     over ranks. Every rank runs the same number of forward passes of the same shape: where it has no row left it runs
     padding. The sums do not depend on `rows` or `world`.
     """
-    import torch
-
     sums = torch.zeros(len(sources), 3, dtype=torch.float64, device=device)
     training = model.training
     model.eval()
@@ -139,9 +111,7 @@ def _sums(
     mask_documents: bool,
 ) -> torch.Tensor:
     """float64[3]: nats, tokens, bytes of the rows of one forward pass, which is padded to `rows` rows."""
-    import torch
-
-    columns = [None if column is None else _filled(column, rows) for column in tensors(batch, mask_documents)]
+    columns = tensors(batch, mask_documents, rows)
     tokens, targets, counted, documents, positions = (
         None if column is None else column.to(device, non_blocking=True) for column in columns
     )
@@ -157,13 +127,6 @@ def _sums(
     text = int(bytes_of[batch["tokens"][:, 1:][batch["loss"]]].sum())
     counts = torch.tensor([int(batch["loss"].sum()), text], dtype=torch.float64, device=device)
     return torch.cat([nll.double().sum().reshape(1), counts])
-
-
-def _filled(column: torch.Tensor, rows: int) -> torch.Tensor:
-    missing = rows - len(column)
-    import torch
-
-    return torch.cat([column, column.new_zeros(missing, column.shape[1])]) if missing else column
 
 
 def _figures(nats: float, tokens: float, text: float) -> dict[str, float]:
@@ -194,11 +157,12 @@ def evaluate_run(
     Raises InputError for corpora made with another tokenizer, and if no source has documents of the split.
     """
     where, autocast = _device(run, device)
-    names = folders or [source.manifest for source in load_mix(run.mix).sources.values()]
-    titles = folders or list(load_mix(run.mix).sources)
+    named = {folder: folder for folder in folders}
+    if not folders:
+        named = {name: source.manifest for name, source in load_mix(run.mix).sources.items()}
     length = run.state(step).history[-1].plan.sequence_length
     sources = {}
-    for title, folder in zip(titles, names, strict=True):
+    for title, folder in named.items():
         corpus = open_tokens(folder)
         made, own = corpus.tokenizer["sha256"], run.manifest["tokenizer"]["sha256"]
         if made != own:
@@ -220,7 +184,9 @@ def evaluate_run(
     )
     if not found:
         other = "set tokenize's validation_ratio" if split == "validation" else "there must be two tokens"
-        raise InputError(f"{', '.join(names)}: no {split} documents to predict; {other}, or choose another --split")
+        raise InputError(
+            f"{', '.join(named.values())}: no {split} documents to predict; {other}, or choose another --split"
+        )
     return found
 
 
@@ -250,10 +216,6 @@ def run_tasks_of(
 
 def _device(run: Run, asked: str | None) -> tuple[str, Callable[[], AbstractContextManager[Any]]]:
     """Where to work, and the precision that the run was trained in."""
-    import torch
-
-    from dataprep.training.launch import alone
-
     device = alone(asked)
     if run.settings.precision == "fp32":
         return str(device), nullcontext

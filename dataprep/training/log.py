@@ -12,7 +12,7 @@ import os
 import sys
 import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO, Final, TextIO
 
@@ -170,7 +170,7 @@ class Progress:
         """After a spike, with its line; the run has fewer steps without what it skips."""
         self._spikes += 1
         self._steps = line.get("steps", self._steps)
-        skipped = ", ".join(f"{first:,} to {last - 1:,}" for first, last in line.get("skipped") or [])
+        skipped = spans(line.get("skipped") or [])
         back = line.get("back_to")
         what = "loss or gradient is not finite" if line["value"] == "not finite" else f"spike of {line['value']}"
         where = "" if back is None else "the beginning" if back < 0 else f"the checkpoint after step {back:,}"
@@ -207,6 +207,11 @@ class Progress:
         if self._spikes:
             parts.append(f"{self._spikes} spike{'s' if self._spikes > 1 else ''}")
         return ", ".join(parts)
+
+
+def spans(ranges: Iterable[Sequence[int]]) -> str:
+    """`640 to 655, 700 to 701` for ranges [from, to)."""
+    return ", ".join(f"{first:,} to {last - 1:,}" for first, last in ranges)
 
 
 def _bits(held: dict[str, Any]) -> str:

@@ -16,25 +16,23 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
-from torch import Tensor, nn
 
 from dataprep import manifest
-from dataprep.corpus.reader import Reader, open_reader
 from dataprep.errors import Diverged, OutputBusy
 from dataprep.lease import lease
 from dataprep.store import Store
+from dataprep.text.spans import Int64s
 from dataprep.tokenizers import load as load_tokenizer
 from dataprep.training import batches, checkpoint, flops, initial, launch, parallel, record, spike
-from dataprep.training.evaluate import validation
+from dataprep.training.evaluate import held_out, losses
 from dataprep.training.launch import World
 from dataprep.training.log import Log, Progress
-from dataprep.training.model.config import ModelConfig
-from dataprep.training.model.presets import resolve
 from dataprep.training.model.transformer import Transformer
 from dataprep.training.objective import causal_lm
 from dataprep.training.optim import build, schedule
+from dataprep.training.prepared import Prepared, at, prepare
 from dataprep.training.run import LOG, SKIPPED, SPIKES, Run, open_run, read_skipped, with_skipped
-from dataprep.training.settings import Strategy, TrainSettings
+from dataprep.training.settings import TrainSettings
 from dataprep.training.stopping import stopping
 from dataprep.training.token_bytes import token_bytes
 
@@ -59,87 +57,50 @@ def pretrain(settings: TrainSettings, *, device: str | None = None, until: int |
     anything starts for settings that do not fit together and for data that has changed; Diverged after too many spikes.
     """
     root = Path(settings.output)
-    kept = open_run(root) if (root / manifest.MANIFEST).exists() else None
-    start = kept.latest() if kept else None
     world = launch.start(device)
     with ExitStack() as stack:
         stack.callback(launch.stop)
         first = world.rank == 0
-        state = kept.state(start) if kept is not None and start is not None else None
         # One process of each machine reads all files again; what it finds is remembered.
-        reader = open_reader(settings.mix, state, full=world.local_rank == 0)
-        config = _config(settings, reader)
-        strategy = parallel.check(settings, config, world.size, world.device.type)
-        schedule.check(settings.schedule, reader.sampler.total * reader.length, settings.name)
-        made = record.describe_run(root, settings, config, flops.parameters(config).all, reader)
-        if kept is not None and state is not None:
-            record.changed_data(kept.manifest, made)
-            made["changes"] = kept.manifest["changes"] + record.changes(kept.manifest, made, reader.next_step)
-        differ = list[str]()
-        if settings.init_from is not None and start is None:
-            tokenizer = next(iter(reader.corpora.values())).tokenizer
-            differ = initial.check(settings.init_from, config, tokenizer["sha256"])
-            made["began_from"] = initial.origin(settings.init_from)
-        elif kept is not None and "began_from" in kept.manifest:
-            made["began_from"] = kept.manifest["began_from"]
+        run = prepare(settings, world=world.size, device_type=world.device.type, full=world.local_rank == 0)
         if first:
             stack.enter_context(lease(Store(str(root))))
-            now = open_run(root) if (root / manifest.MANIFEST).exists() else None
-            if (now.latest() if now else None) != start:
+            if at(root)[1] != run.start:
                 raise OutputBusy(f"{root}: another run has gone on here in between; type the same command again")
-        model = parallel.materialise(Transformer, config, settings, strategy, world.device)
-        optimizer = build.optimizer(
-            model, settings.optimizer, device_type=world.device.type, shard_states=strategy == "zero1"
-        )
+        tokenizer = load_tokenizer(run.reader.tokenizer_file())
+        made = run.manifest
         if first:
-            made |= record.keep_tokenizer(root, reader)
+            made |= record.keep_tokenizer(root, run.reader, tokenizer)
             Store(str(root)).publish_json(manifest.MANIFEST, made)
-        loop = _Loop(root, settings, config, world, strategy, reader, model, optimizer)
+        loop = _Loop(root, settings, run, world, token_bytes(tokenizer))
         stack.callback(loop.close)
-        loop.begin(start, kept)
-        changed = [change for change in made["changes"] if change["step"] == reader.next_step]
-        loop.note([*differ, *map(record.told, changed)])
+        loop.begin(run.start, run.kept)
+        changed = [change for change in made["changes"] if change["step"] == run.reader.next_step]
+        loop.note([*run.differ, *map(record.told, changed)])
         with stopping() as asked:
-            loop.run(until if until is not None else reader.steps, asked)
+            loop.run(until if until is not None else run.reader.steps, asked)
         if first:
             Store(str(root)).publish_json(manifest.MANIFEST, made | {"accounts": record.accounts(loop.reader)})
         return Outcome(loop.reader.next_step, loop.reader.steps, asked())
 
 
-def _config(settings: TrainSettings, reader: Reader) -> ModelConfig:
-    tokenizer = next(iter(reader.corpora.values())).tokenizer
-    return resolve(
-        settings.model,
-        vocab_size=int(tokenizer["vocab_size"]),
-        context=reader.length,
-        where=f"{settings.name}: model",
-    )
-
-
 class _Loop:
     """One rank's part of a run."""
 
-    def __init__(
-        self,
-        root: Path,
-        settings: TrainSettings,
-        config: ModelConfig,
-        world: World,
-        strategy: Strategy,
-        reader: Reader,
-        model: nn.Module,
-        optimizer: torch.optim.Optimizer,
-    ) -> None:
-        self.root, self.settings, self.config, self.world, self.strategy = root, settings, config, world, strategy
-        self.reader, self.model, self.optimizer = reader, model, optimizer
+    def __init__(self, root: Path, settings: TrainSettings, run: Prepared, world: World, bytes_of: Int64s) -> None:
+        self.root, self.settings, self.world, self.bytes_of = root, settings, world, bytes_of
+        self.reader, self.config, self.strategy = run.reader, run.config, run.strategy
+        self.model = parallel.materialise(Transformer, run.config, settings, run.strategy, world.device)
+        self.optimizer = build.optimizer(
+            self.model, settings.optimizer, device_type=world.device.type, shard_states=run.strategy == "zero1"
+        )
         self.first = world.rank == 0
         self.guard = spike.Guard(settings.spikes)
         self.checkpoints = checkpoint.Checkpoints(root, settings.checkpoint, world.rank, world.size)
-        self.sources = reader.sampler.names
-        self.total = reader.sampler.total * reader.length
-        self.autocast = partial(parallel.autocast, settings, strategy, world.device)
-        self.bytes_of = token_bytes(load_tokenizer(next(iter(reader.corpora.values())).tokenizer_file()))
-        self.flops = flops.per_token(config, reader.length)
+        self.sources = run.reader.sampler.names
+        self.total = run.reader.sampler.total * run.reader.length
+        self.autocast = partial(parallel.autocast, settings, run.strategy, world.device)
+        self.flops = flops.per_token(run.config, run.reader.length)
         self.speed = flops.speed(world.device, settings.precision) if self.first else None
         self.log: Log | None = None
         self.progress: Progress | None = None
@@ -183,20 +144,14 @@ class _Loop:
         gc.collect()
         gc.freeze()
 
-    def _tensors(self) -> dict[str, Tensor]:
-        """Weights and optimiser state by names that are the same for every strategy."""
-        found = {f"model.{name}": tensor for name, tensor in parallel.named_tensors(self.model).items()}
-        return found | {f"optim.{name}": t for name, t in build.named_state(self.model, self.optimizer).items()}
-
     def _save(self, step: int, *, wait: bool) -> None:
         state = {"step": step, "sampler": self.reader.state.to_json(), "guard": self.guard.to_json()}
-        self.checkpoints.save(step, self._tensors(), state, wait=wait)
+        self.checkpoints.save(step, checkpoint.tensors(self.model, self.optimizer), state, wait=wait)
 
     def _load(self, step: int, run: Run) -> None:
-        tensors = self._tensors()
+        tensors = checkpoint.tensors(self.model, self.optimizer)
         state = checkpoint.load(run.checkpoint(step), tensors, alone=self.world.size == 1)
-        optimizer = {k.removeprefix("optim."): t for k, t in tensors.items() if k.startswith("optim.")}
-        build.load_named_state(self.model, self.optimizer, optimizer)
+        checkpoint.take(self.model, self.optimizer, tensors)
         self.guard.restore(state["guard"])
 
     # ------------------------------------------------------------ the loop
@@ -295,9 +250,9 @@ class _Loop:
         return line, numbers[-1] > 0
 
     def _validate(self, step: int) -> None:
-        found = validation(
+        found = losses(
             self.model,
-            self.reader,
+            held_out(self.reader),
             self.bytes_of,
             rows=self.settings.micro_batch,
             max_rows=self.settings.validation.max_rows,

@@ -194,17 +194,6 @@ def named_tensors(model: nn.Module) -> dict[str, Tensor]:
     return {name: parameter.detach() for name, parameter in parameters(model).items()}
 
 
-def full_parameters(model: nn.Module) -> dict[str, Tensor]:
-    """Whole parameters, copies on the CPU, on rank 0; other ranks take part and get none. A collective call."""
-    first = not dist.is_initialized() or dist.get_rank() == 0
-    found = dict[str, Tensor]()
-    for name, tensor in named_tensors(model).items():
-        full = tensor.full_tensor() if isinstance(tensor, DTensor) else tensor
-        if first:
-            found[name] = full.to("cpu", copy=True)
-    return found
-
-
 def load_full(model: nn.Module, weights: dict[str, Tensor]) -> None:
     """Set all parameters from whole tensors, which every rank has. Raises UsageError if names or shapes differ."""
     own = parameters(model)

@@ -13,11 +13,12 @@ from typing import Any
 import numpy as np
 
 from dataprep import __version__, manifest
+from dataprep.comparison import leaves
 from dataprep.corpus.reader import Reader
 from dataprep.corpus.tokens import TokenCorpus
 from dataprep.errors import UsageError
 from dataprep.store import Store, describe
-from dataprep.tokenizers import load as load_tokenizer
+from dataprep.tokenizers import Tokenizer
 from dataprep.training.model.config import ModelConfig
 from dataprep.training.run import KIND
 from dataprep.training.settings import TrainSettings
@@ -71,18 +72,16 @@ def _corpus(corpus: TokenCorpus, root: Path) -> dict[str, Any]:
     }
 
 
-def keep_tokenizer(root: Path, reader: Reader) -> dict[str, Any]:
+def keep_tokenizer(root: Path, reader: Reader, tokenizer: Tokenizer) -> dict[str, Any]:
     """Copy the tokenizer into the run's folder; what the manifest says of it: `tokenizer` and `artefacts`."""
-    corpus = next(iter(reader.corpora.values()))
-    file = corpus.tokenizer_file()
     store = Store(str(root))
     kept = []
-    for path in load_tokenizer(file).files:
+    for path in tokenizer.files:
         with store.publishing(f"{TOKENIZER}/{path.name}") as temporary:
             shutil.copyfile(path, temporary)
             kept.append(describe(temporary, f"{TOKENIZER}/{path.name}")._asdict())
     # The policy says what documents begin and end with: so must a prompt.
-    told = {**corpus.tokenizer, "file": f"{TOKENIZER}/{file.name}", **corpus.manifest["policy"]}
+    told = {**reader.tokenizer, "file": f"{TOKENIZER}/{tokenizer.file.name}", **reader.policy}
     return {"tokenizer": told, "artefacts": kept}
 
 
@@ -102,7 +101,7 @@ def changes(old: dict[str, Any], new: dict[str, Any], step: int) -> list[dict[st
     mixes = [f"sha256 {made['inputs'][0]['sha256'][:16]}..." for made in (old, new)]
     if mixes[0] != mixes[1]:
         found.append({"step": step, "setting": "mix", "from": mixes[0], "to": mixes[1]})
-    before, after = _flat(old["settings"]), _flat(new["settings"])
+    before, after = leaves(old["settings"]), leaves(new["settings"])
     for key in sorted(before | after):
         was, now = before.get(key), after.get(key)
         if was == now or key in _NEUTRAL or key.startswith("model."):
@@ -118,17 +117,6 @@ def changes(old: dict[str, Any], new: dict[str, Any], step: int) -> list[dict[st
 def told(change: dict[str, Any]) -> str:
     """One of the `changes`, for a person."""
     return f"from here on {change['setting']}: {change['from']} -> {change['to']}"
-
-
-def _flat(settings: dict[str, Any]) -> dict[str, Any]:
-    """`optimizer.clip: 1.0` for nested settings."""
-    found = {}
-    for key, value in settings.items():
-        if isinstance(value, dict):
-            found.update({f"{key}.{inner}": held for inner, held in value.items()})
-        else:
-            found[key] = value
-    return found
 
 
 def changed_data(old: dict[str, Any], new: dict[str, Any]) -> None:
@@ -148,11 +136,7 @@ def changed_data(old: dict[str, Any], new: dict[str, Any]) -> None:
 def accounts(reader: Reader) -> dict[str, Any]:
     """What the run has trained on by now, and what it has left out: samples, tokens and epochs of each source."""
     state, sampler = reader.state, reader.sampler
-    drawn = np.array(sampler.consumed(state.sample), np.int64)
-    left_out = np.zeros_like(drawn)
-    for first, last in state.skipped:
-        numbers = np.arange(first, min(last, state.sample))
-        left_out += np.bincount(sampler.at(numbers).source, minlength=len(drawn))
+    drawn, left_out = np.array(sampler.consumed(state.sample)), np.array(sampler.skipped(state.sample))
     trained = drawn - left_out
     return {
         "steps": reader.next_step,

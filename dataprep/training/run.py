@@ -108,7 +108,7 @@ class Run:
         from dataprep.training.model.transformer import Transformer
 
         model: Transformer = checkpoint.empty(Transformer, self.config, device)
-        checkpoint.load_weights(self.checkpoint(step), model)
+        checkpoint.load(self.checkpoint(step), checkpoint.tensors(model))
         return model.eval()
 
 
@@ -132,15 +132,6 @@ def with_skipped(state: State, spikes: list[dict[str, Any]]) -> State:
             if (first, last) not in state.skipped and first >= state.sample:
                 state = skip(state, first, last)
     return state
-
-
-def exists(folder: str | Path) -> bool:
-    """Whether a folder holds a training run."""
-    try:
-        value = json.loads((Path(folder) / manifest.MANIFEST).read_text("utf-8"))
-    except (OSError, ValueError):
-        return False
-    return isinstance(value, dict) and value.get("kind") == KIND
 
 
 def open_run(folder: str | Path) -> Run:

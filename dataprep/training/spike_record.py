@@ -40,7 +40,7 @@ SCHEMA: Final = pa.schema(
 
 def write(folder: Path, step: int, reader: Reader, steps: Iterable[int]) -> Path:
     """`folder/STEP.parquet`: the documents of these steps. A second spike at the same step is added to the first."""
-    tokenizer = load(next(iter(reader.corpora.values())).tokenizer_file())
+    tokenizer = load(reader.tokenizer_file())
     rows = []
     for number in steps:
         for one in trace.samples(reader, np.asarray(reader.sampler.steps.samples(number))):

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from dataprep.errors import InputError, UsageError
-from dataprep.store import json_bytes, output_error
+from dataprep.store import fsync, json_bytes, output_error
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -37,10 +37,10 @@ def new_folder(path: str | Path) -> Iterator[Path]:
         partial.mkdir(parents=True)
         yield partial
         for file in partial.rglob("*"):
-            _fsync(file)
-        _fsync(partial)
+            fsync(file)
+        fsync(partial)
         os.replace(partial, final)
-        _fsync(final.parent)
+        fsync(final.parent)
     except OSError as error:
         raise output_error(str(final), error) from error
     finally:
@@ -133,11 +133,3 @@ def _nothing(folder: Path) -> str:
         "model's safetensors, or convert it where you trust it: "
         "AutoModelForCausalLM.from_pretrained(FOLDER).save_pretrained(NEW_FOLDER)"
     )
-
-
-def _fsync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
