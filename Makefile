@@ -21,7 +21,7 @@ $(STAMP): pyproject.toml constraints.txt
 	@touch $@
 
 $(ALL): $(STAMP)
-	PIP_CONSTRAINT=constraints.txt $(BIN)/pip install -q -e '.[sample,s3,train,eval,dev]'
+	PIP_CONSTRAINT=constraints.txt $(BIN)/pip install -q -e '.[sample,s3,clean,profiles,train,eval,dev]'
 	@touch $@
 
 demo: $(STAMP) ## real pages -> clean Parquet shards: installs, makes the sample, runs pipelines/web.yaml

@@ -90,6 +90,31 @@ def sha256(name: str) -> str:
     return _verified(name).sha256
 
 
+def located(given: str) -> Path:
+    """The file or folder that a setting names: what lies at this path, else the installed model of this name, verified.
+
+    Raises UsageError if it is neither.
+    """
+    there = Path(given)
+    if there.exists():
+        return there
+    if "/" not in given and _record(given) is not None:
+        return path(given)
+    raise UsageError(f"{given}: no such file, and no model of this name is installed; see `dataprep models list`")
+
+
+def absolute(given: str) -> str:
+    """The same setting as seen from any folder: a path in full, the name of an installed model as it is."""
+    model = "/" not in given and not Path(given).exists() and _record(given) is not None
+    return given if model else os.path.abspath(given)
+
+
+def file_hash(file: Path) -> str:
+    """sha256 of a file that does not change while this process runs: read once for each size and time of change."""
+    status = file.stat()
+    return _sha256_of(str(file), status.st_size, status.st_mtime_ns)
+
+
 def installed() -> list[Installed]:
     """Every model in the cache, by name, not verified."""
     names = (record.parent.name for record in sorted(_root().glob(f"*/{RECORD}")))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -11,11 +10,11 @@ from typing import Any, Literal, NamedTuple
 import yaml
 from pydantic import Field
 
-from dataprep import catalog, yaml_file
+from dataprep import catalog, models, yaml_file
 from dataprep.errors import DataprepError, UsageError, did_you_mean
 from dataprep.ledger import QUARANTINE
 from dataprep.manifest import DOCUMENTS
-from dataprep.stage import Build, Composite, Config, Source, Stage
+from dataprep.stage import Build, Composite, Config, Source, Stage, each_path
 from dataprep.yaml_file import Loader, validated
 
 LABEL = re.compile(r"\w[\w-]*")
@@ -87,11 +86,11 @@ class Pipeline(NamedTuple):
             **({"kind": self.kind} if self.kind != DOCUMENTS else {}),
         }
 
-    def stage_paths(self) -> dict[str, dict[str, str]]:
+    def stage_paths(self) -> dict[str, dict[str, Any]]:
         """Where the files are that entries name, by label and setting: what `to_json` leaves out."""
         named = {placed.label: placed.stage for placed in self.entries if placed.stage.paths}
         return {
-            label: {name: os.path.abspath(getattr(stage, name)) for name in stage.paths}
+            label: {name: each_path(stage.model_dump(mode="json")[name], models.absolute) for name in stage.paths}
             for label, stage in named.items()
         }
 
@@ -129,7 +128,7 @@ def parse(
     overrides: tuple[str, ...] = (),
     inputs: tuple[str, ...] = (),
     output: str | None = None,
-    paths: Mapping[str, Mapping[str, str]] | None = None,
+    paths: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> Pipeline:
     """Check a pipeline given as a mapping; `where` is what errors call it, `paths` puts `stage_paths` back in."""
     settings = validated(Settings, dict(raw) | ({"output": output} if output else {}), where)

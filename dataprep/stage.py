@@ -8,7 +8,7 @@ under each field is its documentation, `examples` are both its tests and its doc
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, NamedTuple
 
@@ -57,7 +57,8 @@ class Stage(Config):
     """Distributions whose version can change the output."""
     examples: ClassVar[tuple[Example, ...]] = ()
     paths: ClassVar[tuple[str, ...]] = ()
-    """Settings that say where a file is. Where shapes nothing: see `asked` and `files`."""
+    """Settings that say where files are: a path or the name of an installed model, or a list or mapping of them. Where
+    shapes nothing: see `asked` and `files`."""
 
     @classmethod
     def stage_name(cls) -> str:
@@ -67,7 +68,7 @@ class Stage(Config):
     def asked(self) -> dict[str, Any]:
         """The settings as manifests and fingerprints hold them: of `paths` only the last name."""
         settings = self.model_dump(mode="json")
-        return settings | {name: settings[name].rstrip("/").rpartition("/")[2] for name in self.paths}
+        return settings | {name: each_path(settings[name], _last_name) for name in self.paths}
 
     def needs(self) -> tuple[str, ...]:
         """Columns besides the fixed ones of every source that must be there; checked when the plan is made."""
@@ -100,6 +101,21 @@ class Stage(Config):
     def notes(self) -> tuple[str, ...]:
         """What these settings amount to, where numbers alone do not tell: printed by `dataprep plan`."""
         return ()
+
+
+def each_path(setting: Any, change: Callable[[str], str]) -> Any:
+    """A setting of `paths` with every path in it changed; a key of a mapping is none."""
+    if isinstance(setting, str):
+        return change(setting)
+    if isinstance(setting, Mapping):
+        return {key: each_path(value, change) for key, value in setting.items()}
+    if isinstance(setting, Sequence):
+        return [each_path(value, change) for value in setting]
+    return setting
+
+
+def _last_name(path: str) -> str:
+    return path.rstrip("/").rpartition("/")[2]
 
 
 class Map(Stage):
