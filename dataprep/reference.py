@@ -13,7 +13,8 @@ import yaml
 
 from dataprep import catalog, schema
 from dataprep.errors import UsageError, did_you_mean
-from dataprep.stage import Build, Composite, Example, Filter, Map, Scored, Source, Stage
+from dataprep.scored import Scored
+from dataprep.stage import Build, Composite, Example, Filter, Map, Source, Stage
 
 SHOWN_CHARACTERS = 60
 SHOWN_VALUES = 4

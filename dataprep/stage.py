@@ -13,9 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, NamedTuple
 
 import pyarrow as pa
-from pydantic import BaseModel, ConfigDict, Field, GetJsonSchemaHandler, ValidationError, model_validator
-from pydantic.json_schema import JsonSchemaValue
-from pydantic_core import CoreSchema, ErrorDetails, InitErrorDetails, PydanticCustomError
+from pydantic import BaseModel, ConfigDict, Field
 
 from dataprep.store import File
 
@@ -24,6 +22,7 @@ if TYPE_CHECKING:
 
 Fraction = Annotated[float, Field(ge=0.0, le=1.0)]
 Count = Annotated[int, Field(ge=0)]
+LANGUAGE_CODE = re.compile(r"[a-z]{2,3}")
 
 
 class Example(NamedTuple):
@@ -218,118 +217,6 @@ class Composite(Stage):
     def expand(self, label: str) -> list[Part]:
         """The stages it stands for. `label` is its name in this pipeline (`as:`), the prefix of its score columns."""
         raise NotImplementedError
-
-
-class Limit(NamedTuple):
-    """One threshold of a scoring Composite: which field bounds which score, and the defect it names.
-
-    A field called `min_*` is a lower bound of what is kept, `max_*` an upper bound; both are inclusive unless
-    `exclusive`.
-    """
-
-    field: str
-    score: str
-    reason: str
-    exclusive: bool = False
-
-
-LANGUAGE_CODE = re.compile(r"[a-z]{2,3}")
-
-
-class Scored(Composite):
-    """A Composite of one scoring Map and of thresholds on its scores: score once, decide later.
-
-    Fields that a `Limit` names are thresholds (`None` turns one off), all others are settings of the Map. A key of two
-    or three lower-case letters holds thresholds for documents whose `language` column has that value:
-
-        gopher_quality: {min_words: 50, zh: {min_words: 20, max_hash_ratio: null}}
-
-    For each threshold the YAML's own `zh:` wins over `language_defaults["zh"]`, which wins over the plain field.
-    """
-
-    # Language codes only: `_check_languages` rejects every other key.
-    model_config = ConfigDict(extra="allow")
-
-    scores: ClassVar[str]
-    """Name of the scoring Map. Its `prefix` setting is the label; it gives the columns `<label>.<score>`."""
-    limits: ClassVar[tuple[Limit, ...]]
-    """The thresholds in the order in which they are tried: the first one missed names the reason."""
-    language_defaults: ClassVar[Mapping[str, Mapping[str, float | None]]] = {}
-    """Thresholds that differ from the plain fields, by language."""
-
-    @model_validator(mode="before")
-    @classmethod
-    def _check_languages(cls, given: Any) -> Any:
-        if not isinstance(given, Mapping):
-            return given
-        thresholds = {limit.field for limit in cls.limits}
-        errors: list[InitErrorDetails] = []
-        checked = dict(given)
-        for key, values in given.items():
-            if key in cls.model_fields:
-                continue
-            if not LANGUAGE_CODE.fullmatch(str(key)):
-                errors.append({"type": "extra_forbidden", "loc": (key,), "input": values})
-                continue
-            if not isinstance(values, Mapping):
-                errors.append({"type": "dict_type", "loc": (key,), "input": values})
-                continue
-            for name in values.keys() - thresholds:
-                wrong = _SAME_FOR_ALL if name in cls.model_fields else "extra_forbidden"
-                errors.append({"type": wrong, "loc": (key, name), "input": values[name]})
-            try:
-                valid = cls.model_validate({name: values[name] for name in values.keys() & thresholds})
-            except ValidationError as error:
-                errors += [_inside(key, e) for e in error.errors()]
-            else:
-                checked[key] = {name: getattr(valid, name) for name in values if name in thresholds}
-        if errors:
-            raise ValidationError.from_exception_data(cls.stage_name(), errors)
-        return checked
-
-    @classmethod
-    def __get_pydantic_json_schema__(cls, core: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
-        schema = handler.resolve_ref_schema(handler(core))
-        thresholds = {limit.field: schema["properties"][limit.field] for limit in cls.limits}
-        own = {"type": "object", "properties": thresholds, "additionalProperties": False}
-        schema.update(patternProperties={f"^{LANGUAGE_CODE.pattern}$": own}, additionalProperties=False)
-        return schema
-
-    def expand(self, label: str) -> list[Part]:
-        thresholds = {limit.field for limit in self.limits}
-        settings = self.model_dump(mode="json", include=set(type(self).model_fields) - thresholds)
-        return [
-            Part(self.scores, {"prefix": label, **settings}),
-            Part("thresholds", {"rules": self.rules(label)}),
-        ]
-
-    def rules(self, label: str) -> list[dict[str, Any]]:
-        """`limits` with this config's bounds, as settings of the `thresholds` stage; a rule that is off is absent."""
-        given: dict[str, dict[str, float | None]] = self.model_extra or {}
-        bounds = {
-            code: {**self.language_defaults.get(code, {}), **given.get(code, {})}
-            for code in sorted({*self.language_defaults, *given})
-        }
-        found = []
-        for field, score, reason, exclusive in self.limits:
-            plain = getattr(self, field)
-            own = {code: values[field] for code, values in bounds.items() if values.get(field, plain) != plain}
-            if plain is None and not own:
-                continue
-            rule = {"column": f"{label}.{score}", field[:3]: plain, "reason": reason}
-            found.append(rule | ({"exclusive": True} if exclusive else {}) | ({"languages": own} if own else {}))
-        return found
-
-
-_SAME_FOR_ALL = PydanticCustomError(
-    "same_for_every_language", "shapes a score, which is the same for every language; only thresholds can differ"
-)
-
-
-def _inside(key: str, error: ErrorDetails) -> InitErrorDetails:
-    """The same error, one level deeper."""
-    details: InitErrorDetails = {"type": error["type"], "loc": (key, *error["loc"]), "input": error["input"]}
-    return {**details, "ctx": error["ctx"]} if "ctx" in error else details
 
 
 class Report:

@@ -12,7 +12,7 @@ from chain import apply, parts
 from dataprep import catalog
 from dataprep.documents import documents
 from dataprep.errors import UsageError
-from dataprep.stage import Scored
+from dataprep.scored import Scored
 
 COMPOSITES = ("gopher_quality", "gopher_repetition", "fineweb_quality")
 

@@ -7,7 +7,8 @@ from typing import Annotated, ClassVar
 
 from pydantic import Field
 
-from dataprep.stage import Example, Fraction, Limit, Scored
+from dataprep.scored import Limit, Scored
+from dataprep.stage import Example, Fraction
 
 _CHINESE: Mapping[str, float | None] = {
     "min_punctuated_line_ratio": 0.01,

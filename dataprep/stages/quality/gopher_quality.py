@@ -8,7 +8,8 @@ from typing import Annotated, ClassVar
 from pydantic import Field
 
 from dataprep import schema
-from dataprep.stage import Count, Example, Fraction, Limit, Scored
+from dataprep.scored import Limit, Scored
+from dataprep.stage import Count, Example, Fraction
 
 _ENGLISH = ("the", "be", "to", "of", "and", "that", "have", "with")
 _STOP_WORDS: dict[str, tuple[str, ...]] = {"en": _ENGLISH, schema.UNDETERMINED: _ENGLISH}

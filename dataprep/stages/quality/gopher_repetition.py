@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import ClassVar
 
-from dataprep.stage import Example, Fraction, Limit, Scored
+from dataprep.scored import Limit, Scored
+from dataprep.stage import Example, Fraction
 
 _CHINESE: Mapping[str, float | None] = {
     "max_duplicate_line_ratio": 0.47,
