@@ -7,9 +7,9 @@ from typing import Any
 
 from dataprep import __version__, manifest
 from dataprep.errors import OutputError
-from dataprep.ledger import QUARANTINE, Entry, Ledger, add_counts
+from dataprep.ledger import QUARANTINE, Entry, Flow, Ledger, add_counts
 from dataprep.pipeline import entry_of
-from dataprep.plan import FOLDERS, INPUTS, PLAN, Plan, fingerprint, package_version
+from dataprep.plan import FOLDERS, INPUTS, PLAN, Plan, at_home, fingerprint, labelling, package_version
 from dataprep.resume import WORK, Progress, build_of, record_path, step_path
 from dataprep.store import Store, json_bytes
 
@@ -79,6 +79,22 @@ def totals(records: list[list[dict[str, Any]]]) -> Ledger:
     return total
 
 
+def flows(plan: Plan, records: list[list[dict[str, Any]]]) -> dict[str, Flow]:
+    """What each entry gave by language and by source, found from the end of every pass backwards."""
+    found = {}
+    for p, tasks in zip(plan.passes, records, strict=True):
+        total = Ledger()
+        for record in tasks:
+            total.add(Ledger.from_json(record["ledger"]))
+        flow = Flow(*({key: n for key, (n, _) in held.items()} for held in (total.languages, total.sources)))
+        home, labelled = at_home(plan, p), labelling(p)
+        for label in reversed(dict.fromkeys(part.entry for part in p.parts)):
+            if label in home:
+                found[label] = flow
+            flow = flow.before(total.stages.get(label, Entry()), labels=label in labelled)
+    return found
+
+
 def _manifest(plan: Plan, progress: Progress, records: list[list[dict[str, Any]]], total: Ledger) -> dict[str, Any]:
     files = {relative: (size, sha) for record in records[-1] for relative, size, sha in record["files"]}
     shards = [
@@ -106,7 +122,7 @@ def _manifest(plan: Plan, progress: Progress, records: list[list[dict[str, Any]]
         "fingerprint": plan.fingerprint,
         "pipeline": plan.asked,
         "inputs": plan.described_inputs,
-        "stages": [_source_entry(plan, total), *_stage_entries(plan, total, builds)],
+        "stages": [_source_entry(plan, total), *_stage_entries(plan, total, builds, flows(plan, records))],
         "documents": sum(s["rows"] for s in shards),
         "languages": _by_name(total.languages),
         "sources": _by_name(_bounded(total.sources)),
@@ -139,7 +155,9 @@ def _source_entry(plan: Plan, total: Ledger) -> dict[str, Any]:
     }
 
 
-def _stage_entries(plan: Plan, total: Ledger, builds: dict[str, list[dict[str, Any]]]) -> list[dict[str, Any]]:
+def _stage_entries(
+    plan: Plan, total: Ledger, builds: dict[str, list[dict[str, Any]]], given: dict[str, Flow]
+) -> list[dict[str, Any]]:
     labels = [placed.label for placed in plan.pipeline.entries]
     if QUARANTINE in total.stages:
         labels = [QUARANTINE, *labels]
@@ -155,6 +173,7 @@ def _stage_entries(plan: Plan, total: Ledger, builds: dict[str, list[dict[str, A
                 "bytes_in": entry.bytes_in,
                 "bytes_out": entry.bytes_out,
                 "dropped": dict(sorted(entry.dropped.items())),
+                **_in_and_out(entry, given.get(label)),
                 "dropped_by_language": _sorted(entry.dropped_by_language),
                 "dropped_by_source": _sorted(_bounded_drops(entry.dropped_by_source)),
                 "tallies": _tallies(entry.tallies),
@@ -162,6 +181,21 @@ def _stage_entries(plan: Plan, total: Ledger, builds: dict[str, list[dict[str, A
             }
         )
     return entries
+
+
+def _in_and_out(entry: Entry, flow: Flow | None) -> dict[str, Any]:
+    """Documents in and out by language and by source. Of those that killed their worker only the number is known."""
+    if flow is None:
+        return {"by_language": {}, "by_source": {}}
+    came = flow.before(entry, labels=False)  # by the labels of those that left, in whatever way
+    assert sum(came.languages.values()) == sum(came.sources.values()) == entry.documents_in, (came, entry)
+    by_source: dict[str, dict[str, int]] = {}
+    own = _largest(came.sources)
+    for source, n in came.sources.items():
+        counts = {"in": n, "out": flow.sources.get(source, 0)}
+        add_counts(by_source.setdefault(source if source in own else OTHER, {}), counts)
+    by_language = {code: {"in": n, "out": flow.languages.get(code, 0)} for code, n in came.languages.items()}
+    return {"by_language": dict(sorted(by_language.items())), "by_source": dict(sorted(by_source.items()))}
 
 
 def _tallies(held: dict[str, dict[str, dict[str, list[int]]]]) -> list[dict[str, Any]]:

@@ -26,6 +26,10 @@ class Entry:
     documents_out: int = 0
     bytes_in: int = 0
     bytes_out: int = 0
+    in_by_language: dict[str, int] = field(default_factory=dict)
+    """Documents by the language they came in with: of stages that give `language` or `source`. For all others it
+    follows from what came out: see `Flow`."""
+    in_by_source: dict[str, int] = field(default_factory=dict)
     dropped: dict[str, int] = field(default_factory=dict)
     dropped_by_language: dict[str, dict[str, int]] = field(default_factory=dict)
     """language -> reason -> documents."""
@@ -44,7 +48,12 @@ class Entry:
         self.documents_out += other.documents_out
         self.bytes_in += other.bytes_in
         self.bytes_out += other.bytes_out
-        add_counts(self.dropped, other.dropped)
+        for counts, others in (
+            (self.in_by_language, other.in_by_language),
+            (self.in_by_source, other.in_by_source),
+            (self.dropped, other.dropped),
+        ):
+            add_counts(counts, others)
         for mine, theirs in (
             (self.dropped_by_language, other.dropped_by_language),
             (self.dropped_by_source, other.dropped_by_source),
@@ -55,6 +64,21 @@ class Entry:
             for language, sources in languages.items():
                 for source, (found, documents) in sources.items():
                     self.tally(name, language, source, found, documents)
+
+
+class Flow(NamedTuple):
+    """Documents that one stage gave, by language and by source: by the labels they had when they left it."""
+
+    languages: dict[str, int]
+    sources: dict[str, int]
+
+    def before(self, entry: Entry, *, labels: bool) -> Flow:
+        """What came into the stage: `labels` says that it gave documents their languages or sources."""
+        if labels:
+            return Flow(entry.in_by_language, entry.in_by_source)
+        return Flow(
+            with_drops(self.languages, entry.dropped_by_language), with_drops(self.sources, entry.dropped_by_source)
+        )
 
 
 class Sample(NamedTuple):
@@ -122,6 +146,14 @@ class Ledger:
         held["stages"] = {label: Entry(**entry) for label, entry in value["stages"].items()}
         held["samples"] = [Sample(*sample) for sample in value["samples"]]
         return cls(**held)
+
+
+def with_drops(out: dict[str, int], dropped: dict[str, dict[str, int]]) -> dict[str, int]:
+    """Documents that came in: those that came out, and those dropped for any reason."""
+    found = dict(out)
+    for key, reasons in dropped.items():
+        found[key] = found.get(key, 0) + sum(reasons.values())
+    return found
 
 
 def add_counts(mine: dict[str, int], theirs: dict[str, int]) -> None:

@@ -28,6 +28,8 @@ from dataprep.store import File, Store, find, identity
 GROUP_TASKS = 8
 """Tasks whose input makes one partition of a shuffle, and whose output makes about one shard after a barrier."""
 MAX_PARTITIONS = 256
+ACCOUNTS = 2
+"""Raise it when verdicts or ledgers hold something else: what was recorded before is made again."""
 NAMED = 3
 """Inputs that a note names."""
 PLAN = ".dataprep/plan.json"
@@ -260,7 +262,7 @@ def _assemble(
     source_facts["packages"]["pyarrow"] = package_version("pyarrow")  # it lays out the bytes of every shard
     everything = fingerprint([plan.read_identity(n) for n in range(len(reads))])
     # The columns of one input depend on those of the others: every shard has all of them.
-    chain = fingerprint("source", source_facts, [[f.name, str(f.type)] for f in source_columns])
+    chain = fingerprint("source", ACCOUNTS, source_facts, [[f.name, str(f.type)] for f in source_columns])
     if pipe.kind != DOCUMENTS:
         chain = fingerprint(chain, pipe.kind)
     columns = source_columns
@@ -398,18 +400,36 @@ def _not_split(plan: Plan) -> list[str]:
     return [f.relative for i, f in enumerate(plan.inputs) if f.bytes > _task_bytes(plan.pipeline) and ranges[i] == 1]
 
 
-def verdict_columns(parts: Iterable[Placed]) -> pa.Schema:
-    """Schema of a pass's verdicts: one row per input row, without texts and lists."""
+def at_home(plan: Plan, this: Pass) -> set[str]:
+    """Entries accounted for in this pass: one that spans a barrier is counted where its last part runs."""
+    later = {part.entry for p in plan.passes[this.number + 1 :] for part in p.parts}
+    return {part.entry for part in this.parts} - later
+
+
+def labelling(this: Pass) -> set[str]:
+    """Entries that give documents their language or source in this pass."""
+    labels = {schema.LANGUAGE, schema.SOURCE}
+    return {part.entry for part in this.parts if isinstance(part.stage, Map) and labels & part.stage.gives().keys()}
+
+
+def verdict_columns(plan: Plan, this: Pass) -> pa.Schema:
+    """Schema of a pass's verdicts: one row per input row, without texts and lists.
+
+    What its Maps give, and of what came in what its Filters compare, `language` and `source`.
+    """
+    came = plan.passes[this.number - 1].columns if this.number else plan.source_columns
     fields = {
         schema.PLACE: pa.field(schema.PLACE, pa.int64(), nullable=False),
         schema.ID: schema.field(schema.ID),
+        schema.SOURCE: schema.field(schema.SOURCE),
         "stage": pa.field("stage", pa.string()),
         "reason": pa.field("reason", pa.string()),
+        schema.BYTES: pa.field(schema.BYTES, pa.int64(), nullable=False),
     }
-    for _, stage in parts:
-        if isinstance(stage, Map):
-            for name, kind in stage.gives().items():
-                bulky = kind is None or pa.types.is_large_string(kind) or pa.types.is_nested(kind)
-                if not bulky and name not in fields:
-                    fields[name] = pa.field(name, kind)
+    compared = {name for _, stage in this.parts if isinstance(stage, Filter) and stage.compares for name in stage.needs()}
+    given = [pa.field(*one) for _, stage in this.parts if isinstance(stage, Map) for one in stage.gives().items() if one[1]]
+    for field in [*(f for f in came if f.name in compared | {schema.LANGUAGE}), *given]:
+        bulky = pa.types.is_large_string(field.type) or pa.types.is_nested(field.type)
+        if not bulky and field.name not in fields:
+            fields[field.name] = pa.field(field.name, field.type)
     return pa.schema(list(fields.values()))

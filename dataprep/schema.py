@@ -23,6 +23,9 @@ the row, so it is in the verdicts and not in the corpus."""
 PLACE: Final = "_place"
 """Where a row came from: input number << 40 | offset in that input. Internal; never in the corpus."""
 
+BYTES: Final = "_bytes"
+"""UTF-8 bytes of a row's `text` and `html` when it was kept or dropped. Internal; in the verdicts only."""
+
 PLACE_BITS: Final = 40
 """Offsets below 2^40 (an input of 1 TiB) and 2^23 inputs fit one signed 64-bit place."""
 

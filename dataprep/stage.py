@@ -139,6 +139,9 @@ class Map(Stage):
 class Filter(Stage):
     """Judges rows and never edits them."""
 
+    compares: ClassVar[bool] = False
+    """It decides by the columns of `needs` and the language alone: `dataprep what-if` can ask it again."""
+
     def defects(self) -> tuple[str, ...]:
         """Every reason it can give. A reason names the defect: `too_few_words`."""
         raise NotImplementedError

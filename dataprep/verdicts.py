@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 
 from dataprep import schema
 from dataprep.documents import Documents
-from dataprep.ledger import SAMPLES_PER_REASON, Ledger, Sample, smallest
+from dataprep.ledger import SAMPLES_PER_REASON, Ledger, Sample, add_counts, smallest
 from dataprep.shards import row_bytes
 
 
@@ -30,6 +30,8 @@ class Verdicts:
                 arrays.append(pa.repeat(pa.scalar(label, pa.string()), n))
             elif f.name == "reason":
                 arrays.append(pa.nulls(n, pa.string()) if reasons is None else reasons)
+            elif f.name == schema.BYTES:
+                arrays.append(pa.array(row_bytes(docs.batch)))
             else:
                 arrays.append(docs[f.name] if f.name in docs else pa.nulls(n, f.type))
         self._held.append(pa.RecordBatch.from_arrays(arrays, schema=self._columns))
@@ -118,6 +120,15 @@ def count_tallies(ledger: Ledger, label: str, columns: tuple[str, ...], docs: Do
                 row[key] if row[key] is not None else schema.UNDETERMINED for key in ("language", "source")
             )
             ledger.entry(label).tally(name, language, source, row["found_sum"], row["count_all"])
+
+
+def count_input(ledger: Ledger, label: str, docs: Documents) -> None:
+    """Count rows by the language and source that they have before this entry gives them others."""
+    entry = ledger.entry(label)
+    table = pa.table({"language": docs.languages(), "source": docs[schema.SOURCE]})
+    for counts, column in ((entry.in_by_language, "language"), (entry.in_by_source, "source")):
+        found = {key if key is not None else schema.UNDETERMINED: n for key, n in _grouped(table, [column])}
+        add_counts(counts, found)
 
 
 def count_output(ledger: Ledger, docs: Documents) -> None:

@@ -23,13 +23,13 @@ from dataprep.errors import DataprepError, RunError
 from dataprep.ledger import QUARANTINE, Ledger
 from dataprep.pii.redaction import redacted
 from dataprep.pipeline import Placed
-from dataprep.plan import Pass, Plan, verdict_columns
+from dataprep.plan import Pass, Plan, at_home, labelling, verdict_columns
 from dataprep.reading import artefacts_of, read
 from dataprep.resume import write_record
 from dataprep.shards import BATCH_BYTES, BATCH_ROWS, ParquetShard, recut, row_bytes
 from dataprep.stage import Build, Filter, Map
 from dataprep.store import Store, describe
-from dataprep.verdicts import Verdicts, count_output, count_tallies, drop
+from dataprep.verdicts import Verdicts, count_input, count_output, count_tallies, drop
 
 Notify = Callable[[int, int, int, int], None]
 """Called before each batch: its number in the task and its rows; documents and bytes read so far."""
@@ -99,6 +99,7 @@ def _pass(
     ledger = Ledger()
     collected: dict[str, list[pa.RecordBatch]] = {o.partition(":")[2]: [] for o in outputs if o.startswith("collect:")}
     columns = _without_place(this.columns) if task["final"] else this.columns
+    judged = verdict_columns(plan, this)
     rows = size = 0
     with ExitStack() as stack:
         reading = recut(read(plan, store, task, ledger), BATCH_ROWS, BATCH_BYTES)
@@ -110,8 +111,8 @@ def _pass(
             # What the next pass reads and removes is stored in half the time, and half as large again.
             shard = _shard(shard_path, columns, stack, "zstd" if task["final"] else "lz4")
             verdict_path = stack.enter_context(store.publishing(task["verdicts"]))
-            verdict_shard = _shard(verdict_path, verdict_columns(this.parts), stack)
-        home = _home(plan, this)
+            verdict_shard = _shard(verdict_path, judged, stack)
+        home = at_home(plan, this)
         number = -1
         while True:
             began = perf_counter()
@@ -123,7 +124,7 @@ def _pass(
             huge = int(row_bytes(batch).sum()) >= 2 * BATCH_BYTES
             _release(huge)
             notify(number, batch.num_rows, ledger.documents, ledger.bytes)
-            verdicts = Verdicts(verdict_columns(this.parts))
+            verdicts = Verdicts(judged)
             arrived = [_without(Documents(batch, artefacts), quarantine, ledger, verdicts)]
             del batch  # no name here for what the stages replace: one row can be 50 MB
             docs = _stages(this, number, arrived.pop(), ledger, verdicts, collected, seconds, home)
@@ -192,14 +193,17 @@ def _stages(
 ) -> Documents:
     """Every stage of a pass over one batch; each row is kept or dropped with a reason."""
     entered: set[str] = set()
+    labelled = labelling(this)
     for position, part in enumerate(this.parts):
         label, name = part.label, part.entry
         began = perf_counter()
+        if name in labelled and name not in entered:
+            count_input(ledger, name, docs)
         if name in home and name not in entered:
-            entered.add(name)
             entry = ledger.entry(name)
             entry.documents_in += len(docs)
             entry.bytes_in += int(row_bytes(docs.batch).sum())
+        entered.add(name)
         try:
             after = _stage(part, docs, ledger, verdicts, collected)
         except (DataprepError, MemoryError):  # without memory the worker ends: see executors/process.py
@@ -250,12 +254,6 @@ def _emptied(stage: Map, docs: Documents) -> Documents:
     return docs.with_columns(
         {name: None if kind is None else pa.array([], kind) for name, kind in stage.gives().items()}
     )
-
-
-def _home(plan: Plan, this: Pass) -> set[str]:
-    """Entries accounted for in this pass: one that spans a barrier is counted where its last part runs."""
-    later = {part.entry for p in plan.passes[this.number + 1 :] for part in p.parts}
-    return {part.entry for part in this.parts} - later
 
 
 def _without(docs: Documents, quarantine: Mapping[int, str], ledger: Ledger, verdicts: Verdicts | None) -> Documents:

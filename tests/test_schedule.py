@@ -77,7 +77,9 @@ def test_columns_follow_the_stages(tmp_path: Path) -> None:
     plan = planned(tmp_path, DEDUP)
     assert "length" not in plan.source_columns.names
     assert all("length" in p.columns.names for p in plan.passes)
-    assert planning.verdict_columns(plan.passes[0].parts).names == ["_place", "id", "stage", "reason", "length"]
+    names = ["_place", "id", "source", "stage", "reason", "_bytes", "length"]
+    assert planning.verdict_columns(plan, plan.passes[0]).names == names
+    assert planning.verdict_columns(plan, plan.passes[1]).names == names[:-1]
 
 
 def test_a_worker_rebuilds_the_same_plan(tmp_path: Path) -> None:

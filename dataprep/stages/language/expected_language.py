@@ -18,6 +18,8 @@ Code = Annotated[str, Field(pattern=f"^{LANGUAGE_CODE.pattern}$")]
 class ExpectedLanguage(Filter):
     """Keep documents whose `language` is wanted and whose `language_score` is high enough. Used through `language`."""
 
+    compares: ClassVar[bool] = True
+
     keep: tuple[Code, ...] = ()
     """Languages kept; empty: all."""
     min_score: Fraction = 0.65

@@ -38,6 +38,8 @@ class Thresholds(Filter):
     the bounds that a rule gives for one.
     """
 
+    compares: ClassVar[bool] = True
+
     rules: tuple[Rule, ...]
     """What to compare. A rule has either `min` or `max`, and `languages` change that bound."""
 
