@@ -128,10 +128,15 @@ def open_run(given: str | None) -> Run:
         above = parents.noted(root)
         where = f"; those are in {', '.join(above)}" if above else ""
         raise InputError(f"{root}: holds {made['kind']}, not documents{where}")
+    return Run(root, Store(root), made, recorded(root, made))
+
+
+def recorded(root: str, made: dict[str, Any], overrides: tuple[str, ...] = ()) -> Pipeline:
+    """The pipeline that a manifest holds, with `STAGE.KEY=VALUE` changed; its paths are not known."""
     kind, source = next(iter(made["pipeline"]["source"].items()))
     settings = {key: value for key, value in made["pipeline"].items() if key != "limit"}
     settings |= {"source": {kind: source | {"paths": []}}, "output": root}
-    return Run(root, Store(root), made, pipeline.parse(settings, f"{root}/{manifest.MANIFEST}"))
+    return pipeline.parse(settings, f"{root}/{manifest.MANIFEST}", overrides=overrides)
 
 
 def samples(run: Run) -> list[Sample]:
@@ -151,7 +156,7 @@ def find(run: Run, wanted: str) -> list[Found]:
 
     Reads the id column of the first pass's verdicts, then single row groups; holds little more than one of these.
     """
-    passes = _verdicts(run)
+    passes = verdict_files(run)
     names = pc.field(schema.ID) == wanted
     try:
         places = _table(run, passes[0], names, [schema.PLACE]).column(schema.PLACE).to_pylist()
@@ -166,8 +171,8 @@ def find(run: Run, wanted: str) -> list[Found]:
         ) from error
 
 
-def _verdicts(run: Run) -> list[list[str]]:
-    """Verdict files of each pass."""
+def verdict_files(run: Run) -> list[list[str]]:
+    """Verdict files of each pass. Raises InputError if some are missing, or are another run's."""
     planned = run.store.read_json(PLAN)
     if planned is not None and planned["fingerprint"] != run.manifest["fingerprint"]:
         raise InputError(
@@ -183,14 +188,14 @@ def _verdicts(run: Run) -> list[list[str]]:
     return [passes[number] for number in sorted(passes)]
 
 
-def _dataset(run: Run, paths: list[str]) -> ds.Dataset:
+def dataset(run: Run, paths: list[str]) -> ds.Dataset:
     files = [f"{run.store.base}/{path}" for path in paths]
     return ds.dataset(files, format="parquet", filesystem=None if run.store.local else run.store.fs)
 
 
 def _table(run: Run, paths: list[str], where: pc.Expression, columns: list[str] | None = None) -> pa.Table:
     """The rows of Parquet files that fit, with the file each is in as `__filename`."""
-    rows = _dataset(run, paths)
+    rows = dataset(run, paths)
     return rows.to_table(filter=where, columns=columns or [*rows.schema.names, "__filename"])
 
 
@@ -198,7 +203,7 @@ def _near(run: Run, paths: list[str], wanted: str) -> str:
     """`; did you mean 'x'?` for the nearest id that holds, begins or ends as the one asked for."""
     half = (len(wanted) + 1) // 2
     close: list[str] = []
-    for batch in _dataset(run, paths).to_batches(columns=[schema.ID]):
+    for batch in dataset(run, paths).to_batches(columns=[schema.ID]):
         ids = batch.column(0)
         fits = pc.match_substring(ids, wanted, ignore_case=True)
         if half > 1:
@@ -225,11 +230,11 @@ def _found(run: Run, passes: list[list[str]], kept: dict[str, dict[int, int]], p
     shard = number = url = None
     if stage is None:
         assert last == passes[-1], "a document without a reason is missing from later verdicts"
-        shard, number = _whereabouts(run, values["__filename"][0].as_py(), place)
-        row = _corpus_row(run, shard, number, [schema.LANGUAGE, schema.URL])
+        shard, number = whereabouts(run, values["__filename"][0].as_py(), place)
+        row = corpus_row(run, shard, number, [schema.LANGUAGE, schema.URL])
         if schema.LANGUAGE not in values and schema.LANGUAGE in row.column_names:  # a column of the source
             values[schema.LANGUAGE] = row.column(schema.LANGUAGE).combine_chunks()
-        url = _url(row)
+        url = shown_url(row)
     name, offset = _origin(run, place)
     return Found(
         values[schema.ID][0].as_py(),
@@ -253,7 +258,7 @@ def _origin(run: Run, place: int) -> tuple[str, int]:
     return run.manifest["inputs"][number]["path"], offset
 
 
-def _whereabouts(run: Run, verdicts: str, place: int) -> tuple[str, int]:
+def whereabouts(run: Run, verdicts: str, place: int) -> tuple[str, int]:
     """Shard and row of a kept document. Verdicts `P-NNNNN-MARK` are those of shard `NNNNN-MARK`, in its order."""
     name = posixpath.basename(verdicts)
     shard = f"documents/{name.partition('-')[2]}"
@@ -264,7 +269,7 @@ def _whereabouts(run: Run, verdicts: str, place: int) -> tuple[str, int]:
     return shard, int(np.flatnonzero(kept == place)[0])
 
 
-def _corpus_row(run: Run, shard: str, row: int, columns: list[str]) -> pa.Table:
+def corpus_row(run: Run, shard: str, row: int, columns: list[str]) -> pa.Table:
     """Those of `columns` that the corpus has, of one of its rows."""
     with run.store.fetched(shard) as path, pq.ParquetFile(path) as file:
         there = [name for name in columns if name in file.schema_arrow.names]
@@ -277,7 +282,7 @@ def _corpus_row(run: Run, shard: str, row: int, columns: list[str]) -> pa.Table:
     raise InputError(f"{run.root}/{shard}: has no row {row}; see `dataprep manifest verify {run.root}`")
 
 
-def _url(row: pa.Table) -> str | None:
+def shown_url(row: pa.Table) -> str | None:
     if schema.URL not in row.column_names:
         return None
     url = row.column(schema.URL)[0].as_py()
@@ -290,8 +295,8 @@ def _kept(run: Run, entry: str, places: list[int]) -> dict[int, int]:
     read = {stage.reads_artefact() for stage in stages if isinstance(stage, Filter)} - {None}
     found: dict[int, int] = {}
     wanted = pc.field(schema.PLACE).isin(places)
-    for path in (path for label in sorted(map(str, read)) for path in _artefact_files(run, label)):
-        if {schema.PLACE, "kept"} <= set(_dataset(run, [path]).schema.names):
+    for path in (path for label in sorted(map(str, read)) for path in artefact_files(run, label)):
+        if {schema.PLACE, "kept"} <= set(dataset(run, [path]).schema.names):
             rows = _table(run, [path], wanted, [schema.PLACE, "kept"])
             found |= dict(zip(*(column.to_pylist() for column in rows.columns), strict=True))
     return found
@@ -306,12 +311,12 @@ def _copy(run: Run, passes: list[list[str]], kept: int | None) -> Copy | None:
     last = _table(run, passes[-1], here & pc.field("stage").is_null(), ["__filename"])
     url = None
     if last.num_rows:
-        shard, row = _whereabouts(run, last.column(0)[0].as_py(), kept)
-        url = _url(_corpus_row(run, shard, row, [schema.URL]))
+        shard, row = whereabouts(run, last.column(0)[0].as_py(), kept)
+        url = shown_url(corpus_row(run, shard, row, [schema.URL]))
     return Copy(name, *_origin(run, kept), url)
 
 
-def _artefact_files(run: Run, label: str) -> list[str]:
+def artefact_files(run: Run, label: str) -> list[str]:
     """Parquet files that the Build of this label wrote."""
     builds = [build for stage in run.manifest["stages"] for build in stage.get("builds", [])]
     folders = tuple(f"{build['artefact']}/" for build in builds if build["name"] == label)
@@ -326,17 +331,17 @@ def _clusters(
     found = []
     for entry in _reached(run.pipeline, stage):
         labels = {part.label for part in run.pipeline.parts if part.entry == entry and isinstance(part.stage, Build)}
-        paths = [path for label in sorted(labels) for path in _artefact_files(run, label)]
+        paths = [path for label in sorted(labels) for path in artefact_files(run, label)]
         tables = [path for path in paths if posixpath.basename(path) == CLUSTERS]
         if not tables:
             continue
         number = kept[entry].get(place)
         if number is None:
-            found.append(cluster(_dataset(run, tables), entry, place, None))
+            found.append(cluster(dataset(run, tables), entry, place, None))
             continue
         # Ids collide, also within a cluster: there its members are in order of place.
         before = sum(copy == number for other, copy in kept[entry].items() if other < place)
-        found.append(cluster(_dataset(run, tables), entry, number, name, before))
+        found.append(cluster(dataset(run, tables), entry, number, name, before))
     return tuple(one for one in found if one is not None)
 
 
@@ -371,7 +376,7 @@ def _scores(pipe: Pipeline, label: str, values: dict[str, pa.Array]) -> tuple[Sc
     plain = [name for stage in stages if isinstance(stage, Map) for name in stage.gives() if name in values]
     found = [_compared(rule, label, values) for rule in rules if rule.column in values]
     bounded = {rule.column for rule in rules}
-    found += [Score(_short(name, label), _value(values[name])) for name in plain if name not in bounded]
+    found += [Score(short_name(name, label), _value(values[name])) for name in plain if name not in bounded]
     return tuple(found)
 
 
@@ -383,7 +388,7 @@ def _compared(rule: Rule, label: str, values: dict[str, pa.Array]) -> Score:
     row = {name: values[name] for name in (rule.column, schema.LANGUAGE) if name in values}
     missed = Thresholds(rules=(rule,)).reasons(Documents(pa.RecordBatch.from_pydict(row)))[0].is_valid
     return Score(
-        _short(rule.column, label),
+        short_name(rule.column, label),
         _value(values[rule.column]),
         None if upper else bound,
         bound if upper else None,
@@ -393,7 +398,7 @@ def _compared(rule: Rule, label: str, values: dict[str, pa.Array]) -> Score:
     )
 
 
-def _short(column: str, label: str) -> str:
+def short_name(column: str, label: str) -> str:
     return column.removeprefix(f"{label}.")
 
 

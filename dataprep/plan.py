@@ -269,7 +269,7 @@ def _assemble(
     artefacts: dict[str, str] = {}
     passes: list[Pass] = []
     facts = [source_facts]
-    for number, parts in enumerate(_fuse(pipe.parts)):
+    for number, parts in enumerate(fuse(pipe.parts)):
         builds: dict[str, BuildPrints] = {}
         for label, stage in parts:
             fact = {"label": label} | _facts(stage.stage_name(), stage)
@@ -299,7 +299,7 @@ def _assemble(
     return plan._replace(passes=tuple(passes), facts=facts)
 
 
-def _fuse(parts: Iterable[Placed]) -> list[tuple[Placed, ...]]:
+def fuse(parts: Iterable[Placed]) -> list[tuple[Placed, ...]]:
     """Cut where a stage reads an artefact that a Build of the same pass makes."""
     passes: list[list[Placed]] = [[]]
     for part in parts:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 from unicodedata import east_asian_width
 
 SHOWN = 10
@@ -109,6 +109,89 @@ def _by_count(counts: dict[str, int]) -> list[tuple[str, int]]:
 
 def _by_documents(counts: dict[str, dict[str, int]]) -> list[tuple[str, dict[str, int]]]:
     return sorted(counts.items(), key=lambda item: (-item[1]["documents"], item[0]))[:12]
+
+
+# ---------------------------------------------------------------- bias
+
+FOUR_FIFTHS = 0.8
+"""Least ratio of a group's keep rate to that of all others: the rule by which US employment law (29 CFR 1607.4 D)
+suspects a selection of adverse impact."""
+ENOUGH = 50
+"""Fewest documents, of the group and of the others, that are judged by it: below, a rate is chance."""
+GROUPS = 8
+"""Languages or sources that a table has a column for."""
+_ASKED = "unwanted_language"
+"""Not counted: what was dropped for its language was meant to be."""
+
+
+class Suspicion(NamedTuple):
+    """A stage that keeps one language or source at less than `FOUR_FIFTHS` of the rate of all others."""
+
+    stage: str
+    group: str
+    documents: int
+    """That came in."""
+    keep_rate: float
+    others: float
+    """Keep rate of all others."""
+
+
+def suspicions(manifest: dict[str, Any], by: str) -> list[Suspicion]:
+    """In order of the pipeline, the largest groups first. `by` is `language` or `source`."""
+    found = []
+    for stage in manifest["stages"][1:]:
+        groups = _groups(stage, by)
+        came, left = (sum(n) for n in zip(*groups.values(), strict=True)) if groups else (0, 0)
+        for name, (n, kept) in groups.items():
+            if n >= ENOUGH and came - n >= ENOUGH:
+                others = (left - kept) / (came - n)
+                if kept / n < FOUR_FIFTHS * others:
+                    found.append(Suspicion(stage["name"], name, n, kept / n, others))
+    return found
+
+
+def _groups(stage: dict[str, Any], by: str) -> dict[str, tuple[int, int]]:
+    """(documents in, documents out) of each language or source, the largest first."""
+    dropped = stage.get(f"dropped_by_{by}", {})
+    meant = {name: reasons.get(_ASKED, 0) for name, reasons in dropped.items()}
+    counts = {name: (n["in"] - meant.get(name, 0), n["out"]) for name, n in stage.get(f"by_{by}", {}).items()}
+    return {name: n for name, n in sorted(counts.items(), key=lambda item: (-item[1][0], item[0])) if n[0]}
+
+
+def keep_rates(manifest: dict[str, Any], by: str) -> str:
+    """Plain-text table: what share of each language or source every stage kept, and which stages look biased."""
+    stages = [(stage["name"], _groups(stage, by)) for stage in manifest["stages"][1:]]
+    sizes: Counter[str] = Counter()
+    for _, groups in stages:
+        for name, (n, _) in groups.items():
+            sizes[name] = max(sizes[name], n)
+    shown = [name for name, _ in _by_count(sizes)[:GROUPS]]
+    suspected = {(s.stage, s.group) for s in suspicions(manifest, by)}
+    rows: list[tuple[str, ...]] = [("stage", "all", *(printable(name) for name in shown))]
+    for stage, groups in stages:
+        cells = [_rate(*(sum(n) for n in zip(*groups.values(), strict=True))) if groups else ""]
+        for name in shown:
+            cells.append(_rate(*groups[name]) if name in groups else "")
+            cells[-1] += "!" if (stage, name) in suspected else " "
+        rows.append((stage, *cells))
+    rows.append(("documents in", "", *(f"{sizes[name]:,} " for name in shown)))
+    blocks = [f"share of documents kept, by {by}\n\n" + ruled(rows, right=tuple(range(1, len(rows[0]))))]
+    if len(sizes) > len(shown):
+        blocks.append(f"and {len(sizes) - len(shown)} more; --json shows all")
+    blocks += [
+        f"! {s.stage} keeps {s.keep_rate:.1%} of {_plural(s.documents, 'document')} of {by} {printable(s.group)}, and "
+        f"{s.others:.1%} of all others"
+        for s in suspicions(manifest, by)
+    ]
+    blocks.append(
+        f"! marks less than {FOUR_FIFTHS:g} of the rate of all others, both of at least {ENOUGH} documents; "
+        f"documents dropped as `{_ASKED}` are not counted"
+    )
+    return "\n".join(blocks)
+
+
+def _rate(came: int, left: int) -> str:
+    return f"{left / came:.1%}" if came else ""
 
 
 # ---------------------------------------------------------------- what stages found

@@ -23,22 +23,36 @@ def manifest() -> None:
 
 @manifest.command()
 @click.argument("folder", metavar="[OUT]", required=False)
-@click.option("--json", "as_json", is_flag=True, help="Print the manifest itself.")
-def show(folder: str | None, as_json: bool) -> None:
+@click.option("--by", type=click.Choice(["language", "source"]), help="Show what share each stage kept of each.")
+@click.option("--json", "as_json", is_flag=True, help="Print the manifest itself; with --by, only that part of it.")
+def show(folder: str | None, by: str | None, as_json: bool) -> None:
     """Show what became of every document in the run in OUT, what stages counted and built, shards and languages.
 
-    OUT is by default the only run here or in ./out.
+    OUT is by default the only run here or in ./out. --by shows the share that every stage kept of each language or
+    source, and marks stages that keep one of them at less than four fifths of the rate of all others.
 
     \b
-    Example:
+    Examples:
       dataprep manifest show out/web
+      dataprep manifest show out/web --by language
     """
     from dataprep import lookup
     from dataprep import manifest as manifests
-    from dataprep.retention import accounts, aligned, trained
+    from dataprep.errors import InputError
+    from dataprep.retention import accounts, aligned, keep_rates, suspicions, trained
 
     root = lookup.folder(folder)
     made = manifests.read(root)
+    if by is not None:
+        if any(f"by_{by}" not in stage for stage in made.get("stages", [{}, {}])[1:]):
+            raise InputError(f"{root}: its manifest has no counts by {by}: it is no run's, or an earlier version's")
+        if as_json:
+            counts = {stage["name"]: stage[f"by_{by}"] for stage in made["stages"][1:]}
+            marked = [found._asdict() for found in suspicions(made, by)]
+            click.echo(json.dumps({"stages": counts, "suspicions": marked}, ensure_ascii=False, indent=1))
+        else:
+            click.echo(keep_rates(made, by))
+        return
     if as_json:
         click.echo(json.dumps(made, ensure_ascii=False, indent=1))
         return
