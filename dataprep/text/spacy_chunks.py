@@ -52,10 +52,6 @@ FRAGILE: Final = 4
 WHOLE: Final = 8
 """A flag of an entry: it can be told only from the whole document."""
 
-PLAIN: Final = 0
-SUSPECT: Final = 1
-"""A document to be asked about as a whole."""
-
 _MISSING: Final = -1
 _POISON: Final = -2
 
@@ -454,10 +450,12 @@ def _words(
     end: Int32s,
     hashes: UInt64s,
     first: Int64s,
-    suspect: Bytes,
+    poisoned: Bytes,
+    hidden: Int32s,
     missing: Int32s,
-) -> int:
+) -> tuple[int, int]:
     lost = 0
+    doubts = 0
     k = np.int64(0)
     for d in range(offsets.size - 1):
         first[d] = k
@@ -465,7 +463,7 @@ def _words(
         stop = offsets[d + 1]
         fragile_before = False
         last_before = np.uint64(0)
-        suspect[d] = PLAIN
+        poisoned[d] = 0
         while i < stop:
             a: Int = i
             while i < stop:
@@ -504,30 +502,31 @@ def _words(
                             h = hash_bytes(text, a, i)
                             if _bit(known, h):
                                 e = _special(text, a, i, slots, keys, entries, data, known, SPECIAL)
+                        done = e < 0 or not sign  # `id.` is a case for the rules: `i`, then `d.`
                         if sign == 0x2E and e < 0 and not 0x61 <= text[i - 1]:
                             # after capitals a full stop is a suffix if there are two of them
                             if i - a < 2 or text[i - 2] >= 0x61:
                                 i = z
                                 sign = np.uint8(0)
-                    if e >= 0:
+                    if e < 0:
+                        start[k] = a
+                        end[k] = i
+                        hashes[k] = hash_bytes(text, a, i)
+                        k += 1
+                        if sign:
+                            start[k] = i
+                            end[k] = z
+                            hashes[k] = hash_bytes(text, i, z)
+                            k += 1
+                    elif done:
                         c = np.int64(entries[e, 2])
                         for t in range(c, c + np.int64(entries[e, 3])):
                             start[k] = a + cuts[t, 0]
                             end[k] = a + cuts[t, 1]
                             hashes[k] = hash_bytes(text, np.int64(start[k]), np.int64(end[k]))
                             k += 1
-                    else:
-                        start[k] = a
-                        end[k] = i
-                        hashes[k] = hash_bytes(text, a, i)
-                        k += 1
-                    if sign and not done:
-                        start[k] = i
-                        end[k] = z
-                        hashes[k] = hash_bytes(text, i, z)
-                        k += 1
-                    done = True
-                    i = z
+                    if done:
+                        i = z
             if not done:
                 while not _ends(text, i, stop, classes):
                     i += width(text, i, stop)
@@ -538,7 +537,7 @@ def _words(
                         start, end, hashes, k,
                     )  # fmt: skip
                 if n == _POISON:
-                    suspect[d] = SUSPECT
+                    poisoned[d] = 1
                 elif n >= 0:
                     k += n
                 else:
@@ -557,39 +556,49 @@ def _words(
                         flags = np.int64(entries[e, 4])
                         fragile = flags & FRAGILE != 0
                         if flags & WHOLE:
-                            suspect[d] = SUSPECT
+                            poisoned[d] = 1
                         if fragile:
                             if spaced and _bit(pairs, pair_hash(last_before, keys[e, 1])):
-                                suspect[d] = SUSPECT
+                                hidden[doubts] = a
+                                doubts += 1
                             fragile_before = True
                             last_before = keys[e, 2]
             if not fragile and k > before_k:
                 if fragile_before and spaced and _bit(pairs, pair_hash(last_before, hashes[before_k])):
-                    suspect[d] = SUSPECT
+                    hidden[doubts] = a
+                    doubts += 1
                 fragile_before = False
                 last_before = hashes[k - 1]
     first[offsets.size - 1] = k
-    return lost
+    return lost, doubts
+
+
+class Found(NamedTuple):
+    """What the rules and the table tell of a batch's words, and what they do not."""
+
+    words: Spans
+    missing: Int32s
+    """int32[missing, 2]: where chunks are that the table lacks. None of their words is in `words`."""
+    hidden: Int32s
+    """int32: where chunks begin whose words are perhaps other ones, since a neighbour may hide a special case."""
+    poisoned: Bytes
+    """uint8[documents]: 1 if spaCy has to be asked about the whole document."""
 
 
 def split_words(
     text: TextBuffers, classes: UInt32s, table: Table, longest: int, compiled: bool, poison: int
-) -> tuple[Spans, Bytes, Int32s]:
-    """(words, uint8[documents]: `SUSPECT` or not, int32[missing, 2]: chunks that the table lacks).
-
-    Where chunks are missing or a document is suspect, its words are incomplete. `longest` is that of special cases, in
-    bytes; not `compiled`: the table is asked for every chunk; a document with the word whose hash is `poison` is
-    suspect.
-    """
+) -> Found:
+    """The words of each document. `longest` is that of special cases, in bytes; not `compiled`: the table is asked for
+    every chunk; a document with a word whose hash is `poison` is poisoned."""
     documents = len(text.offsets) - 1
     size = int(text.offsets[-1] - text.offsets[0])
     found = reserve(size, documents)
-    suspect = np.zeros(documents, np.uint8)
+    poisoned = np.zeros(documents, np.uint8)
     stack = np.empty(int(np.diff(text.offsets).max(initial=0)), np.int32)
-    missing = np.empty(size + 2 * documents, np.int32)
-    lost = _words(text.offsets, text.data, classes, *table, longest, compiled, np.uint64(poison), stack, *found,
-                  suspect, missing)  # fmt: skip
-    return trim(found), suspect, missing[: 2 * lost].reshape(-1, 2).copy()
+    missing, hidden = np.empty(size + 2, np.int32), np.empty(size // 2 + 1, np.int32)
+    lost, doubts = _words(text.offsets, text.data, classes, *table, longest, compiled, np.uint64(poison), stack, *found,
+                          poisoned, hidden, missing)  # fmt: skip
+    return Found(trim(found), missing[: 2 * lost].reshape(-1, 2).copy(), hidden[:doubts].copy(), poisoned)
 
 
 @kernel

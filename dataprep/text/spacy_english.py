@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from bisect import bisect_right
 from collections.abc import Callable, Iterable
 from functools import cache
 from typing import TYPE_CHECKING, Any, Final
@@ -18,8 +19,8 @@ import numpy as np
 from dataprep.errors import UsageError
 from dataprep.text import spacy_chunks
 from dataprep.text.hashes import hash_spans
-from dataprep.text.spacy_chunks import empty_table, insert, pair_hashes, set_bits, split_words
-from dataprep.text.spans import Int32s, Int64s, Spans, TextBuffers, UInt32s, UInt64s
+from dataprep.text.spacy_chunks import Found, empty_table, insert, pair_hashes, set_bits, split_words
+from dataprep.text.spans import Int32s, Spans, TextBuffers, UInt32s, UInt64s
 
 if TYPE_CHECKING:
     from spacy.language import Language
@@ -230,8 +231,8 @@ class _Known:
                     words.append(text)
         return [*found, words] if chunks else found
 
-    def of_document(self, text: str) -> tuple[Int32s, UInt64s]:
-        """(int32[words, 2], uint64[words]): the words of a whole document, where they are in its bytes, and hashes.
+    def of_text(self, text: str) -> tuple[Int32s, UInt64s]:
+        """(int32[words, 2], uint64[words]): a text's words, where they are in its bytes, and hashes.
 
         Where `_POISON` is taken out of a word, the word's place still covers it.
         """
@@ -253,27 +254,6 @@ class _Known:
         return np.stack([starts, ends[last]], 1).astype(np.int32), _hashes(word for _, word in words)
 
 
-def _corrected(found: Spans, text: TextBuffers, documents: Int64s) -> Spans:
-    """The same words, those of some documents asked for anew."""
-    counts = np.diff(found.offsets)
-    start, end, hashes = [], [], []
-    done = 0
-    for d in documents.tolist():
-        a, z = text.offsets[d], text.offsets[d + 1]
-        cuts, own = _known().of_document(text.data[a:z].tobytes().decode())
-        for parts, view in ((start, found.start), (end, found.end), (hashes, found.hash)):
-            parts.append(view[done : found.offsets[d]])
-        start.append(cuts[:, 0] + np.int32(a))
-        end.append(cuts[:, 1] + np.int32(a))
-        hashes.append(own)
-        counts[d] = len(cuts)
-        done = found.offsets[d + 1]
-    for parts, view in ((start, found.start), (end, found.end), (hashes, found.hash)):
-        parts.append(view[done:])
-    offsets = np.concatenate([[0], np.cumsum(counts)])
-    return Spans(np.concatenate(start), np.concatenate(end), np.concatenate(hashes), offsets)
-
-
 @cache
 def _known() -> _Known:
     return _Known()
@@ -289,10 +269,52 @@ def spacy_words(text: TextBuffers) -> Spans:
     known = _known()
     known.forget()
     while True:
-        found, suspect, missing = split_words(
-            text, known.classes, known.table, known.longest, known.compiled, known.poison
-        )
-        if not len(missing):
+        found = split_words(text, known.classes, known.table, known.longest, known.compiled, known.poison)
+        if not len(found.missing):
             break
-        known.ask(sorted({text.data[a:z].tobytes().decode() for a, z in missing.tolist()}))
-    return _corrected(found, text, np.flatnonzero(suspect)) if suspect.any() else found
+        known.ask(sorted({text.data[a:z].tobytes().decode() for a, z in found.missing.tolist()}))
+    return _corrected(found, text) if len(found.hidden) or found.poisoned.any() else found.words
+
+
+_SINGLE_SPACES: Final = re.compile(rb"(?<= ) +|[\t-\r\x1c-\x1f]|\xc2[\x85\xa0]|\xe1\x9a\x80|\xe2\x80[\x80-\x8a\xa8\xa9\xaf]|"
+                                   rb"\xe2\x81\x9f|\xe3\x80\x80")  # fmt: skip
+"""White space that is a word of its own for spaCy: no special case goes beyond it."""
+
+
+def _asked_anew(found: Found, text: TextBuffers) -> list[tuple[int, int, int]]:
+    """(document, from, to): the bytes to ask about, in order and without overlap: to the next white space that is no
+    single space, or all of a poisoned document."""
+    pieces = []
+    documents = np.searchsorted(text.offsets, found.hidden, "right") - 1
+    bounds = {d: list(text.offsets[d : d + 2]) for d in np.flatnonzero(found.poisoned).tolist()}
+    for d in sorted({*bounds, *documents.tolist()}):
+        first, last = text.offsets[d : d + 2].tolist()
+        if d in bounds:
+            pieces.append((d, first, last))
+            continue
+        raw = text.data[first:last].tobytes()
+        cuts = [(0, 0), *(m.span() for m in _SINGLE_SPACES.finditer(raw)), (len(raw), len(raw))]
+        for at in sorted(set(found.hidden[documents == d].tolist())):
+            k = bisect_right(cuts, (at - first, len(raw))) - 1
+            piece = (d, first + cuts[k][1], first + cuts[k + 1][0])
+            if piece not in pieces[-1:]:
+                pieces.append(piece)
+    return pieces
+
+
+def _corrected(found: Found, text: TextBuffers) -> Spans:
+    """The same words, but for what is asked anew."""
+    words, known = found.words, _known()
+    counts = np.diff(words.offsets)
+    parts: list[Spans] = []
+    done = 0
+    for d, a, z in _asked_anew(found, text):
+        first, last = np.searchsorted(words.start, (a, z)).tolist()
+        cuts, hashes = known.of_text(text.data[a:z].tobytes().decode())
+        parts.append(Spans(words.start[done:first], words.end[done:first], words.hash[done:first], words.offsets))
+        parts.append(Spans(cuts[:, 0] + np.int32(a), cuts[:, 1] + np.int32(a), hashes, words.offsets))
+        counts[d] += len(cuts) - (last - first)
+        done = last
+    parts.append(Spans(words.start[done:], words.end[done:], words.hash[done:], words.offsets))
+    start, end, hash_, _ = (np.concatenate(arrays) for arrays in zip(*parts, strict=True))
+    return Spans(start, end, hash_, np.concatenate([[0], np.cumsum(counts)]))
