@@ -33,7 +33,9 @@ _AT_ONCE: Final = 2000
 _COMPILED: Final = "3b070276bf3e6482b0d0ccbff90352272746e94226d145bd983372cbe52b197f"
 """SHA-256 of the patterns that `spacy_chunks` follows: those of spaCy 3.8's English."""
 _POISON: Final = "IS_ALPHA"
-"""spaCy fails on a text with this word and another one; datatrove then takes it out of the text."""
+"""spaCy fails on a text with this word; datatrove then takes it out of the text."""
+_LIKE_POISON: Final = "IS_ALPHB"
+"""A word that the rules treat alike."""
 
 
 def _language() -> Language:
@@ -205,13 +207,11 @@ class _Known:
             self._ask(chunks[i : i + _AT_ONCE])
 
     def _ask(self, chunks: list[str]) -> None:
-        flags = [spacy_chunks.WHOLE if _POISON in chunk else 0 for chunk in chunks]
-        asked = [chunk for chunk, flag in zip(chunks, flags, strict=True) if not flag]
-        words = iter(self._words(self.tokenizer, asked))
-        found = [[] if flag else next(words) for flag in flags]
+        found = self._words(self.tokenizer, [chunk.replace(_POISON, _LIKE_POISON) for chunk in chunks])
+        flags = [spacy_chunks.WHOLE if _LIKE_POISON in words else 0 for words in found]
         ends = np.zeros((len(chunks), 2), np.uint64)
         joined = [k for k, some in enumerate(found) if not self.first_joined.isdisjoint(some)]
-        for k, parts in zip(joined, self._words(self.unjoined, [chunks[k] for k in joined]), strict=True):
+        for k, parts in zip(joined, self._words(self.unjoined, ["".join(found[k]) for k in joined]), strict=True):
             if parts != found[k]:
                 flags[k] |= spacy_chunks.FRAGILE
                 ends[k] = _hashes([parts[0], parts[-1]])
@@ -231,21 +231,18 @@ class _Known:
                     words.append(text)
         return [*found, words] if chunks else found
 
-    def of_text(self, text: str) -> tuple[Int32s, UInt64s]:
+    def of_text(self, text: str, poisoned: bool) -> tuple[Int32s, UInt64s]:
         """(int32[words, 2], uint64[words]): a text's words, where they are in its bytes, and hashes.
 
-        Where `_POISON` is taken out of a word, the word's place still covers it.
+        Of a poisoned text `_POISON` is taken out; the place of a word that it was inside of still covers it.
         """
         points = np.frombuffer(text.encode("utf-32-le"), np.uint32)
         ends = np.cumsum(1 + (points >= 0x80) + (points >= 0x800) + (points >= 0x10000), dtype=np.int64)
         left = np.ones(len(text), np.bool_)
+        for found in re.finditer(_POISON, text) if poisoned else ():
+            left[found.start() : found.end()] = False
         with self.language.memory_zone():
-            try:
-                words = [(word.idx, word.text) for word in self.tokenizer(text)]
-            except AssertionError:
-                for found in re.finditer(_POISON, text):
-                    left[found.start() : found.end()] = False
-                words = [(word.idx, word.text) for word in self.tokenizer(text.replace(_POISON, ""))]
+            words = [(word.idx, word.text) for word in self.tokenizer(text.replace(_POISON, "") if poisoned else text)]
         words = [word for word in words if not word[1].isspace()]
         place = np.flatnonzero(left)
         first = place[[at for at, _ in words]]
@@ -310,7 +307,7 @@ def _corrected(found: Found, text: TextBuffers) -> Spans:
     done = 0
     for d, a, z in _asked_anew(found, text):
         first, last = np.searchsorted(words.start, (a, z)).tolist()
-        cuts, hashes = known.of_text(text.data[a:z].tobytes().decode())
+        cuts, hashes = known.of_text(text.data[a:z].tobytes().decode(), bool(found.poisoned[d]))
         parts.append(Spans(words.start[done:first], words.end[done:first], words.hash[done:first], words.offsets))
         parts.append(Spans(cuts[:, 0] + np.int32(a), cuts[:, 1] + np.int32(a), hashes, words.offsets))
         counts[d] += len(cuts) - (last - first)
