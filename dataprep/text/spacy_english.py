@@ -12,6 +12,7 @@ import re
 from bisect import bisect_right
 from collections.abc import Callable, Iterable
 from functools import cache
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -144,6 +145,7 @@ class _Known:
         self.table = empty_table()
         self.longest = 1
         self.first_joined: set[str] = set()
+        self.pairs: set[tuple[str, str]] = set()
         self._special_cases()
         self.special = self.table
 
@@ -161,12 +163,12 @@ class _Known:
         self.longest = max(len(text.encode()) for text in cases)
         flags = [spacy_chunks.SPECIAL | (spacy_chunks.JOINS if text in joins else 0) for text in cases]
         self._add(list(cases), [_cuts(words) for words in cases.values()], flags, np.zeros((len(cases), 2), np.uint64))
-        pairs = [pair for words in parts.values() for pair in zip(words, words[1:], strict=False)]
+        self.pairs = {pair for words in parts.values() for pair in pairwise(words)}
         ends = np.zeros(128, np.uint8)
         ends[[ord(text[-1]) for text in cases if re.fullmatch(r"[A-Za-z]+[\x00-\x7f]", text)]] = 1
         self.table = self.table._replace(
             known=set_bits(_hashes(cases)),
-            pairs=set_bits(pair_hashes(_hashes(a for a, _ in pairs), _hashes(b for _, b in pairs))),
+            pairs=set_bits(pair_hashes(_hashes(a for a, _ in self.pairs), _hashes(b for _, b in self.pairs))),
             ends=ends,
         )
 
@@ -231,6 +233,24 @@ class _Known:
                     words.append(text)
         return [*found, words] if chunks else found
 
+    def together(self, chunks: list[bytes], single: list[bool], k: int) -> tuple[int, int]:
+        """First and last of the chunks around a doubt between numbers `k` and `k - 1` that special cases could tie
+        together; `single` says after which of them there is a single space."""
+
+        def tied(left: int) -> bool:
+            if not (0 <= left < len(single) and single[left]):
+                return False
+            words = [[word.text for word in self.unjoined(chunks[i].decode())] for i in (left, left + 1)]
+            return bool(words[0] and words[1] and (words[0][-1], words[1][0]) in self.pairs)
+
+        first, last = k - 1, k
+        with self.language.memory_zone():
+            while tied(first - 1):
+                first -= 1
+            while tied(last):
+                last += 1
+        return first, last
+
     def of_text(self, text: str, poisoned: bool) -> tuple[Int32s, UInt64s]:
         """(int32[words, 2], uint64[words]): a text's words, where they are in its bytes, and hashes.
 
@@ -273,28 +293,29 @@ def spacy_words(text: TextBuffers) -> Spans:
     return _corrected(found, text) if len(found.hidden) or found.poisoned.any() else found.words
 
 
-_SINGLE_SPACES: Final = re.compile(rb"(?<= ) +|[\t-\r\x1c-\x1f]|\xc2[\x85\xa0]|\xe1\x9a\x80|\xe2\x80[\x80-\x8a\xa8\xa9\xaf]|"
-                                   rb"\xe2\x81\x9f|\xe3\x80\x80")  # fmt: skip
-"""White space that is a word of its own for spaCy: no special case goes beyond it."""
+_WHITE_SPACE: Final = re.compile(rb"(?:[\t-\r\x1c- ]|\xc2[\x85\xa0]|\xe1\x9a\x80|\xe2\x80[\x80-\x8a\xa8\xa9\xaf]|"
+                                 rb"\xe2\x81\x9f|\xe3\x80\x80)+")  # fmt: skip
 
 
 def _asked_anew(found: Found, text: TextBuffers) -> list[tuple[int, int, int]]:
-    """(document, from, to): the bytes to ask about, in order and without overlap: to the next white space that is no
-    single space, or all of a poisoned document."""
-    pieces = []
+    """(document, from, to): the bytes to ask about, in order and without overlap: the chunks around a doubt up to where
+    no special case can go on, or all of a poisoned document."""
+    pieces: list[tuple[int, int, int]] = []
     documents = np.searchsorted(text.offsets, found.hidden, "right") - 1
-    bounds = {d: list(text.offsets[d : d + 2]) for d in np.flatnonzero(found.poisoned).tolist()}
-    for d in sorted({*bounds, *documents.tolist()}):
+    for d in sorted({*np.flatnonzero(found.poisoned).tolist(), *documents.tolist()}):
         first, last = text.offsets[d : d + 2].tolist()
-        if d in bounds:
+        if found.poisoned[d]:
             pieces.append((d, first, last))
             continue
         raw = text.data[first:last].tobytes()
-        cuts = [(0, 0), *(m.span() for m in _SINGLE_SPACES.finditer(raw)), (len(raw), len(raw))]
-        for at in sorted(set(found.hidden[documents == d].tolist())):
-            k = bisect_right(cuts, (at - first, len(raw))) - 1
-            piece = (d, first + cuts[k][1], first + cuts[k + 1][0])
-            if piece not in pieces[-1:]:
+        spaces = [m.span() for m in _WHITE_SPACE.finditer(raw)]
+        ends = [0, *(z for _, z in spaces)], [*(a for a, _ in spaces), len(raw)]
+        single = [z - a == 1 and raw[a] == 0x20 for a, z in spaces]
+        chunks = [raw[a:z] for a, z in zip(*ends, strict=True)]
+        for at in sorted(set((found.hidden[documents == d] - first).tolist())):
+            a, z = _known().together(chunks, single, bisect_right(ends[0], at) - 1)
+            piece = (d, first + ends[0][a], first + ends[1][z])
+            if not pieces or piece[1] >= pieces[-1][2]:
                 pieces.append(piece)
     return pieces
 
@@ -306,7 +327,7 @@ def _corrected(found: Found, text: TextBuffers) -> Spans:
     parts: list[Spans] = []
     done = 0
     for d, a, z in _asked_anew(found, text):
-        first, last = np.searchsorted(words.start, (a, z)).tolist()
+        first, last = np.searchsorted(words.start, np.array((a, z), np.int32)).tolist()
         cuts, hashes = known.of_text(text.data[a:z].tobytes().decode(), bool(found.poisoned[d]))
         parts.append(Spans(words.start[done:first], words.end[done:first], words.hash[done:first], words.offsets))
         parts.append(Spans(cuts[:, 0] + np.int32(a), cuts[:, 1] + np.int32(a), hashes, words.offsets))
