@@ -66,6 +66,13 @@ class Documents:
         return self._view("lower_words", lambda text: known._replace(hash=lower_hashes(known, text)))
 
     @property
+    def spacy_words(self) -> Spans:
+        """Words of spaCy's English, as datatrove takes them: signs are words too; hashes of their bytes."""
+        from dataprep.text.spacy_english import spacy_words
+
+        return self._view("spacy_words", spacy_words)
+
+    @property
     def lines(self) -> Spans:
         """Non-blank lines without surrounding white space."""
         from dataprep.text.lines import lines

@@ -68,11 +68,10 @@ class Scored(Composite):
     @classmethod
     def _fill_profile(cls, given: Any) -> Any:
         """Bounds that are not given become the profile's, so that settings written down say what was decided."""
-        profile = cls.profiles.get(str(given.get("profile"))) if isinstance(given, Mapping) else None
-        if profile is None:
+        if not isinstance(given, Mapping):
             return given
-        known = {limit.field for limit in profile.limits}
-        absent = {limit.field for limit in cls.limits} - known
+        profile = cls.profiles.get(str(given.get("profile")))
+        absent = set(cls._thresholds()) - {limit.field for limit in (cls if profile is None else profile).limits}
         rules = [((), given), *(((key,), value) for key, value in given.items() if isinstance(value, Mapping))]
         errors: list[InitErrorDetails] = [
             {"type": _NOT_OF_PROFILE, "loc": (*at, name), "input": values[name]}
@@ -80,9 +79,16 @@ class Scored(Composite):
             for name in sorted(absent & values.keys())
             if values[name] is not None
         ]
+        if profile is not None:
+            other = cls.model_fields.keys() - {"profile", *cls._thresholds(), *profile.settings}
+            errors += [
+                {"type": _NOT_OF_PROFILE, "loc": (name,), "input": given[name]}
+                for name in sorted(other & given.keys())
+                if given[name] != cls.model_fields[name].default
+            ]
         if errors:
             raise ValidationError.from_exception_data(cls.stage_name(), errors)
-        return {**dict.fromkeys(absent), **profile.bounds, **given}
+        return given if profile is None else {**dict.fromkeys(absent), **profile.bounds, **given}
 
     @model_validator(mode="before")
     @classmethod
@@ -157,7 +163,7 @@ class Scored(Composite):
         return found
 
 
-_NOT_OF_PROFILE = PydanticCustomError("not_of_profile", "is no rule of this profile; leave it out or set it to null")
+_NOT_OF_PROFILE = PydanticCustomError("not_of_profile", "is no rule or setting of this profile; leave it out")
 _SAME_FOR_ALL = PydanticCustomError(
     "same_for_every_language", "shapes a score, which is the same for every language; only thresholds can differ"
 )

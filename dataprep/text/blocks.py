@@ -73,6 +73,22 @@ load32: Callable[[Bytes, Int], np.uint64] = _read(
 )
 """`data[i : i + 4]` as one little-endian number, in 64 bits."""
 
+
+
+@intrinsic
+def _store64(typing: Any, data: Any, i: Any, x: Any) -> tuple[Any, Callable[..., Any]]:
+    def build(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        array = context.make_array(signature.args[0])(context, builder, args[0])
+        place = builder.bitcast(builder.gep(array.data, [args[1]]), ir.IntType(64).as_pointer())
+        builder.store(args[2], place, align=1)
+        return context.get_dummy_value()
+
+    return types.void(data, types.intp, types.uint64), build
+
+
+store64: Any = _store64
+"""`f(data, i, x)` writes `data[i : i + 8]` as one little-endian number. All 8 bytes must be inside `data`."""
+
 alphanumeric64 = _mask(_alphanumeric)
 """ASCII letters and digits."""
 special64 = _mask(_special)

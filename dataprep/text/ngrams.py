@@ -130,7 +130,16 @@ def _full(sieve: Bytes) -> int:
 
 @kernel
 def _repetition(
-    start: Int32s, end: Int32s, hashes: UInt64s, first: Int64s, data: Bytes, largest: Int, table: UInt64s, out: Int64s
+    start: Int32s,
+    end: Int32s,
+    hashes: UInt64s,
+    first: Int64s,
+    data: Bytes,
+    largest: Int,
+    longest: int,
+    spaced: bool,
+    table: UInt64s,
+    out: Int64s,
 ) -> None:
     sieve = np.empty(np.int64(1) << _sieve_bits(largest), np.uint8)
     places = np.empty(largest, np.int32)
@@ -145,7 +154,7 @@ def _repetition(
         bits = 0
         alive = np.int64(0)
         crowded = False
-        for n in range(2, _LONGEST + 1):
+        for n in range(2, longest + 1):
             if words < n:
                 break
             epoch += np.uint64(1)
@@ -209,7 +218,8 @@ def _repetition(
                     slots[alive] = slots[t]
                     alive += 1
             if n <= _TOP:
-                length = _words_chars(start, end, data, a + top, n) + _gaps(start, end, a + top, n)
+                length = _words_chars(start, end, data, a + top, n)
+                length += np.int64(n - 1) if spaced else _gaps(start, end, a + top, n)
                 out[d, n - 2] = np.int64(best) * length
                 continue
             beyond = np.int64(0)
@@ -244,11 +254,20 @@ def repetition(words: Spans, text: TextBuffers) -> Int64s:
     Divide by `utf8.char_counts`. Scratch memory: 11-13 bytes per word of the largest document, and 25-50 for each
     different n-gram that repeats in it.
     """
-    documents = len(words.offsets) - 1
-    out = np.zeros((documents, len(REPETITION)), np.int64)
+    return _measured(words, text, _LONGEST, False)
+
+
+def _measured(words: Spans, text: TextBuffers, longest: int, spaced: bool) -> Int64s:
+    out = np.zeros((len(words.offsets) - 1, longest - 1), np.int64)
     largest = int(np.diff(words.offsets).max(initial=0))
-    _repetition(words.start, words.end, words.hash, words.offsets, text.data, largest, _table(largest), out)
+    _repetition(words.start, words.end, words.hash, words.offsets, text.data, largest, longest, spaced, _table(largest),
+                out)  # fmt: skip
     return out
+
+
+def top_n_grams(words: Spans, text: TextBuffers) -> Int64s:
+    """int64[documents, 3], code points: columns 0-2 of `repetition`, a space counted between any two words."""
+    return _measured(words, text, _TOP, True)
 
 
 @kernel

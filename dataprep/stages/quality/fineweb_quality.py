@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, ClassVar
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
-from dataprep.scored import Limit, Scored
-from dataprep.stage import Example, Fraction
+from dataprep.scored import Limit, Profile, Scored
+from dataprep.stage import Count, Example, Fraction
 
 _CHINESE: Mapping[str, float | None] = {
     "min_punctuated_line_ratio": 0.01,
@@ -30,8 +30,15 @@ class FinewebQuality(Scored):
     pages with their words shuffled into lists have no stops at all, and .97 or more short lines at the 1st percentile.
     Verse is all short lines and is dropped: `zh: {max_short_line_ratio: null}` keeps it. Japanese takes the values of
     Chinese (see `gopher_repetition`). Thai and Lao end sentences with a space: stops are not asked for.
+
+    `profile: datatrove` decides as datatrove 0.10.1 does, by the same rules in every language: lines keep the white
+    space around them, a stop inside quotes is none, and words are spaCy's blank English, where signs are words too, and
+    Chinese without spaces is one word from sign to sign, so that most Chinese text has `too_many_newlines`. Needs
+    `pip install 'dataprep[profiles]'`.
     """
 
+    profile: Literal["multilingual", "datatrove"] = "multilingual"
+    """Whose rules: ours, or another system's with its defaults, words and order of reasons."""
     min_punctuated_line_ratio: Fraction | None = 0.12
     """Fewest lines that end with a stop of any script, full-width ones too, also inside closing quotes and brackets.
     FineWeb section 3.6: .12. Chinese: .01."""
@@ -43,6 +50,8 @@ class FinewebQuality(Scored):
     max_newline_ratio: Fraction | None = 0.3
     """Most line breaks per word, those of blank lines too. FineWeb's code: .3. Same for Chinese: its 95th percentiles
     are .13 to .28, lists of one word a line have .36 or more at the 5th."""
+    min_lines: Count | None = None
+    """Fewest non-blank lines kept. Only of `profile: datatrove`, whose default is 1: it drops blank texts."""
     short_line_chars: Annotated[int, Field(ge=0)] = 30
     """Longest line that counts as short, in characters. FineWeb section 3.6: 30. Same in every language."""
 
@@ -53,6 +62,14 @@ class FinewebQuality(Scored):
         Limit("max_duplicate_line_char_ratio", "duplicate_line_char_ratio", "duplicate_line_chars"),
         Limit("max_newline_ratio", "newline_ratio", "too_many_newlines"),
     )
+    profiles: ClassVar[Mapping[str, Profile]] = {
+        "datatrove": Profile(
+            "fineweb_quality_datatrove_scores",
+            (Limit("min_lines", "lines", "empty"), *limits),
+            {"min_lines": 1},
+            ("short_line_chars",),
+        ),
+    }
     language_defaults: ClassVar[Mapping[str, Mapping[str, float | None]]] = {
         **dict.fromkeys(("zh", "yue", "wuu", "ja"), _CHINESE),
         **dict.fromkeys(("th", "lo"), _NO_STOPS),

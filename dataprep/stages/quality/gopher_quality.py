@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, ClassVar
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
 from dataprep import schema
-from dataprep.scored import Limit, Scored
+from dataprep.scored import Limit, Profile, Scored
 from dataprep.stage import Count, Example, Fraction
 
 _ENGLISH = ("the", "be", "to", "of", "and", "that", "have", "with")
@@ -34,7 +34,14 @@ class GopherQuality(Scored):
     Japanese: as Chinese; runs of Kana are words. Korean: words are written with spaces but hold 2 to 4 characters, so
     their length is not judged. Thai, Lao, Khmer, Burmese: each letter is a word of ours, about four make one of the
     language, so limits on the count are four times the published ones.
+
+    `profile: datatrove` decides as datatrove 0.10.1 does, by the same rules in every language, on its words: spaCy's
+    blank English, where signs are words too, and Chinese without spaces is one word from sign to sign, so most Chinese
+    text is `too_few_words` or `words_too_long`. Needs `pip install 'dataprep[profiles]'`.
     """
+
+    profile: Literal["multilingual", "datatrove"] = "multilingual"
+    """Whose rules: ours, or another system's with its defaults, words and order of reasons."""
 
     min_words: Count | None = 50
     """Fewest words kept. Gopher A1.1: 50."""
@@ -80,6 +87,9 @@ class GopherQuality(Scored):
         Limit("min_stop_words", "stop_words", "too_few_stop_words"),
         Limit("max_markup_ratio", "markup_ratio", "too_much_markup"),
     )
+    profiles: ClassVar[Mapping[str, Profile]] = {
+        "datatrove": Profile("gopher_quality_datatrove_scores", limits[:-1]),
+    }
     language_defaults: ClassVar[Mapping[str, Mapping[str, float | None]]] = {
         **dict.fromkeys(("zh", "yue", "wuu", "ja", "ko"), _NO_SPACES),
         **dict.fromkeys(("th", "lo", "km", "my"), _LETTERS),

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import ClassVar
+from typing import ClassVar, Literal
 
-from dataprep.scored import Limit, Scored
-from dataprep.stage import Example, Fraction
+from dataprep.scored import Limit, Profile, Scored
+from dataprep.stage import Count, Example, Fraction
 
 _CHINESE: Mapping[str, float | None] = {
     "max_duplicate_line_ratio": 0.47,
@@ -37,8 +37,14 @@ class GopherRepetition(Scored):
     1st percentile of `duplicate_line_char_ratio` is .31. Japanese takes the values of Chinese: with them the three
     stages keep 48 of 49 Japanese pages of the Debian handbook; Korean takes the published ones. Thai, Lao, Khmer,
     Burmese: a word of ours is one letter, and the same 5 to 10 letters say nothing: those rules are off.
+
+    `profile: datatrove` decides as datatrove 0.10.1 does, by the same rules in every language, on its words: spaCy's
+    blank English, where signs are words too, and Chinese without spaces is one word from sign to sign, so that its
+    shorter texts are `frequent_2_gram`. Needs `pip install 'dataprep[profiles]'`.
     """
 
+    profile: Literal["multilingual", "datatrove"] = "multilingual"
+    """Whose rules: ours, or another system's with its defaults, words and order of reasons."""
     max_duplicate_paragraph_ratio: Fraction | None = 0.3
     """Most paragraphs equal to an earlier one. Gopher table A1: .30. Same for Chinese (99th percentiles .15 to .31)."""
     max_duplicate_paragraph_char_ratio: Fraction | None = 0.2
@@ -67,6 +73,9 @@ class GopherRepetition(Scored):
     max_duplicate_10_gram_ratio: Fraction | None = 0.10
     """Most characters in repeated 10-grams. Gopher table A1: .10. Chinese: .15."""
 
+    min_chars: Count | None = None
+    """Fewest characters kept. Only of `profile: datatrove`, whose default is 1: it drops empty texts."""
+
     scores: ClassVar[str] = "gopher_repetition_scores"
     limits: ClassVar[tuple[Limit, ...]] = (
         Limit("max_duplicate_paragraph_ratio", "duplicate_paragraph_ratio", "duplicate_paragraphs"),
@@ -79,6 +88,11 @@ class GopherRepetition(Scored):
             for n in range(5, 11)
         ),
     )
+    profiles: ClassVar[Mapping[str, Profile]] = {
+        "datatrove": Profile(
+            "gopher_repetition_datatrove_scores", (Limit("min_chars", "chars", "empty"), *limits), {"min_chars": 1}
+        ),
+    }
     language_defaults: ClassVar[Mapping[str, Mapping[str, float | None]]] = {
         **dict.fromkeys(("zh", "yue", "wuu", "ja"), _CHINESE),
         **dict.fromkeys(("th", "lo", "km", "my"), _LETTERS),
