@@ -26,6 +26,9 @@ _FILTER_BITS = 16
 """Bits of the filter for each edge: 1 place in 16 is let through for nothing."""
 _MULTIPLY = 0x9E3779B97F4A7C15
 _MASK = (1 << 64) - 1
+_FOUR_BITS = 15
+_SHORT = 7
+"""Edges of one to three bytes, as bits of `first`."""
 
 
 class Entry(NamedTuple):
@@ -47,6 +50,8 @@ class Phrases(NamedTuple):
     first: Bytes
     """uint8[2, 65536]: by the first two bytes, bit k - 1 set if an edge of k bytes begins so; [1] only of phrases that
     may begin inside a word."""
+    four: Bytes
+    """uint8[32768]: the same for edges of four bytes and more, by a hash of the first four."""
     lengths: Bytes
     """uint8[nodes]: lengths of the edges that leave each node, as in `first`."""
     edges: UInt64s
@@ -72,9 +77,15 @@ def _edge_hash(edge: np.uint64, tag: np.int64) -> np.uint64:
     return (edge ^ (np.uint64(tag) * np.uint64(_MULTIPLY))) * np.uint64(_MULTIPLY)
 
 
+@inlined
+def _four(edge: np.uint64) -> np.int64:
+    """Place in `four` of an edge, by its first four bytes."""
+    return np.int64(((edge << np.uint64(32)) * np.uint64(_MULTIPLY)) >> np.uint64(64 - _FOUR_BITS))
+
+
 def phrases(entries: Sequence[Entry]) -> Phrases:
     """The trie of these entries; those that are equal count once. 5 microseconds and about 100 bytes for each."""
-    first = np.zeros((2, 1 << 16), np.uint8)
+    first, four = np.zeros((2, 1 << 16), np.uint8), np.zeros(1 << _FOUR_BITS, np.uint8)
     edges: dict[tuple[int, int], int] = {}
     lengths = [0]
     ending: dict[int, list[Entry]] = {}
@@ -91,12 +102,14 @@ def phrases(entries: Sequence[Entry]) -> Phrases:
             node = child
         ending.setdefault(node, []).append(entry)
         length = min(len(entry.phrase), _STEP)
+        if length >= 4:
+            four[_four(np.uint64(int.from_bytes(entry.phrase[:4], "little")))] |= 1 << (length - 1)
         for row in range(2 if entry.left == 0 else 1):
             if len(entry.phrase) == 1:
                 first[row, entry.phrase[0] :: 256] |= 1
             else:
                 first[row, int.from_bytes(entry.phrase[:2], "little")] |= 1 << (length - 1)
-    return Phrases(first, np.array(lengths, np.uint8), *_table(edges), *_endings(ending, len(lengths)))
+    return Phrases(first, four, np.array(lengths, np.uint8), *_table(edges), *_endings(ending, len(lengths)))
 
 
 def _table(edges: dict[tuple[int, int], int]) -> tuple[UInt64s, Int64s, Int32s, Bytes]:
@@ -144,6 +157,7 @@ def _count(
     lower: Int32s,
     kinds: Bytes,
     first: Bytes,
+    four: Bytes,
     lengths: Bytes,
     edges: UInt64s,
     tags: Int64s,
@@ -179,6 +193,8 @@ def _count(
             inside = np.int64(k != 0 and k == before)
             before = k
             left = first[inside, np.int64(x & np.uint64(0xFFFF))]
+            if left > _SHORT:
+                left &= four[_four(x)] | np.uint8(_SHORT)
             if not left:
                 continue
             node = np.int64(0)
