@@ -136,7 +136,6 @@ def _endings(ending: dict[int, list[Entry]], nodes: int) -> tuple[Int32s, Int32s
     rows = [(e.slot, e.left, e.right) for node in sorted(ending) for e in ending[node]]
     return np.cumsum(ends, dtype=np.int32), np.array(rows, np.int32).reshape(-1, 3)
 
-
     """The node that an edge leads to; -1 if there is none."""
     h = _edge_hash(edge, tag)
     bit = h >> filter_shift

@@ -129,9 +129,7 @@ class Keywords(Composite):
         ]
         if self.drop_any:
             reasons = {f"{label}.{name}": f"listed_{name}" for name in self.drop_any}
-            parts.append(
-                Part("listed_words", {"columns": reasons, "keep_ratio": self.keep_ratio, "seed": self.seed})
-            )
+            parts.append(Part("listed_words", {"columns": reasons, "keep_ratio": self.keep_ratio, "seed": self.seed}))
         if rules:
             parts.append(Part("thresholds", {"rules": rules}))
         return parts
@@ -142,6 +140,5 @@ def _rules(label: str, score: str, bounds: Any, names: list[str], reason: str) -
         return []
     own = bounds if isinstance(bounds, dict) else dict.fromkeys(names, bounds)
     return [
-        {"column": f"{label}.{name}{score}", "max": bound, "reason": reason.format(name)}
-        for name, bound in own.items()
+        {"column": f"{label}.{name}{score}", "max": bound, "reason": reason.format(name)} for name, bound in own.items()
     ]

@@ -127,4 +127,3 @@ class Threshold(Filter):
         values = np.array([off if bound is None else bound for bound in bounds])
         which = pc.index_in(docs.languages(), pa.array(list(self.languages), pa.string())).fill_null(-1)
         return np.asarray(values[np.asarray(which) + 1])
-
