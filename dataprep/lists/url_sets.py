@@ -68,7 +68,11 @@ def normal_forms(urls: pa.Array) -> TextBuffers:
     column = urls.cast(pa.large_string()).fill_null("")
     bare = pc.invert(pc.match_substring(column, "://"))
     if pc.any(bare).as_py():
-        column = pc.if_else(bare, pc.binary_join_element_wise("http://", column, ""), column)
+        column = pc.if_else(
+            bare,
+            pc.binary_join_element_wise(pa.scalar("http://", column.type), column, pa.scalar("", column.type)),
+            column,
+        )
     return normalised(text_buffers(column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column))
 
 

@@ -1,7 +1,7 @@
 """Which phrases of many are in a text, and how often: all lists at once, one pass, however many phrases.
 
 Phrases are a trie whose edges are up to eight bytes: one look-up in one hash table goes eight bytes down, so a word or
-three Han characters take one or two. A table of the first two bytes, and a filter of one or two bits an edge, both small
+three Han characters take one or two. Tables of the first two and four bytes, and a filter of two bytes an edge, small
 enough to stay near the processor, turn away nearly every place where no phrase begins. Nothing is left to chance: edges
 are compared, not only hashed.
 
@@ -135,18 +135,6 @@ def _endings(ending: dict[int, list[Entry]], nodes: int) -> tuple[Int32s, Int32s
         ends[node + 1] = len(found)
     rows = [(e.slot, e.left, e.right) for node in sorted(ending) for e in ending[node]]
     return np.cumsum(ends, dtype=np.int32), np.array(rows, np.int32).reshape(-1, 3)
-
-    """The node that an edge leads to; -1 if there is none."""
-    h = _edge_hash(edge, tag)
-    bit = h >> filter_shift
-    if not trie.filter[bit >> np.uint64(3)] >> np.uint8(bit & np.uint64(7)) & 1:
-        return np.int64(-1)
-    slot = np.int64(h >> shift)
-    while trie.tags[slot] >= 0:
-        if trie.tags[slot] == tag and trie.edges[slot] == edge:
-            return np.int64(trie.nodes[slot])
-        slot = (slot + 1) & (trie.tags.size - 1)
-    return np.int64(-1)
 
 
 @kernel

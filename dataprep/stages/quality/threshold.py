@@ -121,9 +121,7 @@ class Threshold(Filter):
     def _bounds(self, name: Literal["min", "max"], off: float, docs: Documents) -> npt.NDArray[np.float64]:
         """The bound for each document."""
         plain = getattr(self, name)
-        bounds = [plain]
-        for own in self.languages.values():
-            bounds.append(getattr(own, name) if name in own.model_fields_set else plain)
-        values = np.array([off if bound is None else bound for bound in bounds])
+        own = [getattr(b, name) if name in b.model_fields_set else plain for b in self.languages.values()]
+        values = np.array([off if bound is None else bound for bound in (plain, *own)])
         which = pc.index_in(docs.languages(), pa.array(list(self.languages), pa.string())).fill_null(-1)
         return np.asarray(values[np.asarray(which) + 1])
