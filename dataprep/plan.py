@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 import pyarrow as pa
 
 from dataprep import catalog, models, pipeline, schema
-from dataprep.errors import UsageError
+from dataprep.errors import UsageError, did_you_mean
 from dataprep.manifest import DOCUMENTS
 from dataprep.pipeline import Pipeline, Placed, entry_of
 from dataprep.stage import Build, Filter, Map, Source, Stage
@@ -339,10 +339,14 @@ def _check_columns(pipe: Pipeline, label: str, stage: Stage, columns: pa.Schema)
     for name in stage.needs():
         if name not in columns.names:
             known = ", ".join(n for n in columns.names if n != schema.PLACE)
+            near = did_you_mean(name, columns.names)
+            near = near if near.endswith("?") else ""
             raise UsageError(
                 f"{pipe.name}: {label}: needs column '{name}', which neither the {pipe.source_kind} source nor an "
-                f"earlier stage gives; there are {known}"
+                f"earlier stage gives; there are {known}{near}"
             )
+    if misfit := stage.misfit(columns):
+        raise UsageError(f"{pipe.name}: {label}: {misfit}")
 
 
 def _check_tallies(pipe: Pipeline, label: str, stage: Map) -> None:

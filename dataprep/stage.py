@@ -73,6 +73,10 @@ class Stage(Config):
         """Columns besides the fixed ones of every source that must be there; checked when the plan is made."""
         return ()
 
+    def misfit(self, columns: pa.Schema) -> str | None:
+        """What is wrong with the types of the columns that it needs, which are all there; None: nothing."""
+        return None
+
     def models(self) -> tuple[str, ...]:
         """Names of model files this stage reads; their sha256 enter its fingerprint."""
         return ()
