@@ -233,6 +233,9 @@ def ladder(cls: type[Stage], field: str) -> list[Any]:
     )
 
 
+FILES = ("# do not edit\n", "<?xml version='1.0'?>\n", "QUJD" * 30, "x = 'abc'\n", '{"a": 12}\n', "<p>one two</p>")
+
+
 def chinese(rng: random.Random) -> str:
     """Chinese that spreads over what can be wrong with it: adverts, old and rare characters, repeats, no sentences."""
     pieces = rng.choice(
@@ -283,7 +286,14 @@ def varied_documents(cls: type[Stage], config: dict[str, Any]) -> Documents:
     texts += [" ".join(f"someone{k}@mail.org" for k in range(n)) for n in (1, 2, 4, 40, 400)]
     languages = ["en"] * len(texts) + ["zh"] * 100
     texts += [chinese(rng) for _ in range(100)]
-    columns: dict[str, list[Any]] = {schema.TEXT: texts, schema.LANGUAGE: languages}
+    paths: list[str | None] = [None] * len(texts)
+    for extension in ("py", "json", "html", "xml"):
+        for size in (1, 3, 30, 3000):
+            texts += [f"{kind * size}" for kind in FILES]
+            paths += [f"a/b.{extension}"] * len(FILES)
+    languages += ["en"] * (len(texts) - len(languages))
+    metadata = [None if path is None else f'{{"path":"{path}"}}' for path in paths]
+    columns: dict[str, list[Any]] = {schema.TEXT: texts, schema.LANGUAGE: languages, schema.METADATA: metadata}
     if cls.stage_name() == "language":
         columns.pop(schema.LANGUAGE)
     for placed in parts(cls.stage_name(), config):
