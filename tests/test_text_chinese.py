@@ -15,9 +15,11 @@ from dataprep.text.bait import _ALIKE, CONTACT, SPAM, bait
 from dataprep.text.chinese import PARTICLES, STOPS, chinese_counts, phrases
 from dataprep.text.traditional import TRADITIONAL
 
-MORE = ("今天天气", "很好", "，", "。", "！", "\n", "漢語", "之乎者也", "矣", "鑫", "龘", "ＶＸ", "a", "。。", " ", "微", "信",
-        "加", "加微信", "v", "x", "V信", "❤", "：", "abc123", "13800138000", "qq", "群", "百家乐", "代开", "发票", "+",
-        "薇", "扫码", "添加", "號", "xx", "加我", ".", "热线", "咨询")  # fmt: skip
+MORE = (
+    "今天天气", "很好", "，", "。", "！", "\n", "漢語", "之乎者也", "矣", "鑫", "龘", "ＶＸ", "a", "。。", " ",
+    "微", "信", "加", "加微信", "v", "x", "V信", "❤", "：", "abc123", "13800138000", "qq", "群", "百家乐", "代开",
+    "发票", "+", "薇", "扫码", "添加", "號", "xx", "加我", ".", "热线", "咨询"
+)  # fmt: skip
 chinese_text = st.lists(st.sampled_from((*PIECES, *MORE * 5)), max_size=40).map("".join)
 
 
@@ -174,10 +176,11 @@ def test_bait_equals_its_twin(texts: list[str]) -> None:
 @pytest.mark.parametrize(
     ("text", "contact", "spam"),
     [
-        ("加微信", 1, 0), ("加我微信：abc12345", 2, 0), ("加 微 信", 1, 0), ("加薇❤信", 1, 0), ("ＶＸ：ａｂ１２３４", 2, 0),
-        ("vxlan", 0, 0), ("avx", 0, 0), ("添加。微信", 0, 0), ("添加\n微信", 0, 0), ("➕微信", 1, 0), ("+VX", 1, 0),
-        ("咨询热线：400-800-1234", 2, 0), ("諮詢熱線", 1, 0), ("扫码添加客服", 1, 0), ("电话微信同号13800138000", 2, 0),
-        ("百 家 乐", 0, 1), ("百家樂", 0, 1), ("代·开·发·票", 0, 1), ("无痛人流医院哪家好", 0, 2), ("人民微信任你", 0, 0),
+        ("加微信", 1, 0), ("加我微信：abc12345", 2, 0), ("加 微 信", 1, 0), ("加薇❤信", 1, 0),
+        ("ＶＸ：ａｂ１２３４", 2, 0), ("vxlan", 0, 0), ("avx", 0, 0), ("添加。微信", 0, 0), ("添加\n微信", 0, 0),
+        ("➕微信", 1, 0), ("+VX", 1, 0), ("咨询热线：400-800-1234", 2, 0), ("諮詢熱線", 1, 0),
+        ("扫码添加客服", 1, 0), ("电话微信同号13800138000", 2, 0), ("百 家 乐", 0, 1), ("百家樂", 0, 1),
+        ("代·开·发·票", 0, 1), ("无痛人流医院哪家好", 0, 2), ("人民微信任你", 0, 0),
     ],
 )  # fmt: skip
 def test_spellings_of_bait(text: str, contact: int, spam: int) -> None:
@@ -196,6 +199,9 @@ def test_the_string_of_traditional_characters_is_what_opencc_says() -> None:
     opencc = pytest.importorskip("opencc")
     han = [chr(c) for c in range(0x4E00, 0xA000)]
     simple = opencc.OpenCC("t2s").convert("\n".join(han)).split("\n")
-    assert TRADITIONAL == "".join(
-        a for a, b in zip(han, simple, strict=True) if a != b and in_codec(a, "big5") and not in_codec(a, "gb2312")
+    assert (
+        "".join(
+            a for a, b in zip(han, simple, strict=True) if a != b and in_codec(a, "big5") and not in_codec(a, "gb2312")
+        )
+        == TRADITIONAL
     )

@@ -21,8 +21,8 @@ from dataprep.stage import Map
 from dataprep.text import tables
 
 MORE = ("\u200b", "\u200c", "\u200d", "\ufeff", "\u202e", "क", "म", "\u094d", "ن", "ก", "ក", "👩", "💻", "\ufe0f", "🏴",
-        "\U000e0067", "\U000e007f", "\ufdd0", "\U0001fffe", "\r", "\x0b", "\x85", "\u2028", "Ａ", "（", "＋", "　", "  ",
-        " \n", "\n\n\n", "\t", "\u00a0", "\u00a8", "e\u0301", "™")  # fmt: skip
+        "\U000e0067", "\U000e007f", "\ufdd0", "\U0001fffe", "\r", "\x0b", "\x85", "\u2028", "Ａ", "（", "＋",
+        "　", "  ",         " \n", "\n\n\n", "\t", "\u00a0", "\u00a8", "e\u0301", "™")  # fmt: skip
 text_with_oddities = st.lists(st.sampled_from((*PIECES, *MORE * 3)), max_size=40).map("".join)
 choices = st.fixed_dictionaries(
     {
@@ -32,6 +32,12 @@ choices = st.fixed_dictionaries(
         "white_space": st.sampled_from(["keep", "trim", "collapse"]),
     }
 )
+
+
+NEVER = {
+    *"\xad\u061c\u200e\u200f\ufeff\ufff9\ufffa\ufffb\U000e0001",
+    *map(chr, (*range(0x202A, 0x202F), *range(0x2060, 0x2070), *range(0xFDD0, 0xFDF0))),
+}
 
 
 def in_ranges(c: str, *ranges: tuple[int, int]) -> bool:
@@ -80,11 +86,7 @@ def once(text: str, config: dict[str, Any]) -> str:
         kept_line = c in "\x85\u2028\u2029"
         if c in "\t\n" or kept_line:
             pass
-        elif unicodedata.category(c) == "Cc" or in_ranges(c, (0xFDD0, 0xFDEF)) or ord(c) & 0xFFFE == 0xFFFE:
-            continue
-        elif c in "\xad\u061c\u200e\u200f\ufeff\ufff9\ufffa\ufffb\U000e0001" or in_ranges(
-            c, (0x202A, 0x202E), (0x2060, 0x206F)
-        ):
+        elif unicodedata.category(c) == "Cc" or c in NEVER or ord(c) & 0xFFFE == 0xFFFE:
             continue
         elif c in "\u200b\u200c\u200d" or in_ranges(c, (0xE0020, 0xE007F)):
             if not stays(before, c, text[position : position + 1]):

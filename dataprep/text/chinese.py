@@ -106,7 +106,7 @@ def _count(offsets: Int64s, data: Bytes, chosen: Bytes, of: Bytes, shortest: Int
         in_sentences = np.int64(0)
         sound = np.int64(0)
         length = np.int64(0)
-        stopped = False  # a stop right behind a stop belongs to it
+        stopped: bool = False  # a stop right behind a stop belongs to it
         while i < stop:
             w = width(data, i, stop)
             c = code_point(data, i, w)
@@ -125,7 +125,7 @@ def _count(offsets: Int64s, data: Bytes, chosen: Bytes, of: Bytes, shortest: Int
                 if length:
                     sentences += 1
                     in_sentences += length
-                    stopped = shortest <= length <= longest
+                    stopped = bool(shortest <= length <= longest)
                     sound += length if stopped else 0
                     length = np.int64(0)
                 sound += np.int64(stopped)

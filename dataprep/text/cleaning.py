@@ -108,7 +108,8 @@ def actions(*, separators: bool, widths: Widths, spacing: Spacing) -> Actions:
         table[0x3000] = WIDE
     for c in range(0xFF01, 0xFF5F):
         alphanumeric = chr(c - 0xFEE0).isalnum()
-        if widths == "all" or (widths != "keep" and (alphanumeric or widths == "signs" and chr(c) not in _PUNCTUATION)):
+        wanted = alphanumeric or widths == "all" or (widths == "signs" and chr(c) not in _PUNCTUATION)
+        if wanted and widths != "keep":
             table[c] = WIDE
     spaces = [c for c in range(0x3000 + 1) if chr(c).isspace() and c not in (0x0A, 0x0B, 0x0C, 0x0D, *_SEPARATORS)]
     if spacing != "keep":
@@ -153,7 +154,7 @@ def _cleaned(
     out: Bytes,
     counts: Int64s,
 ) -> Int:
-    n = np.int64(0)
+    n: Int = np.int64(0)
     for d in range(offsets.size - 1):
         out_offsets[d] = n
         i: Int = offsets[d]
@@ -183,7 +184,7 @@ def _cleaned(
                 wide += 1
                 c = np.int64(0x20) if c == 0x3000 else c - np.int64(0xFEE0)
                 action = np.uint8(SPACE if c == 0x20 and spacing else 0)
-            elif action == RETURN or action == BREAK:
+            elif action in (RETURN, BREAK):
                 lines += 1
                 if action == RETURN and i + 1 < stop and data[i + 1] == 0x0A:
                     w = 2

@@ -164,7 +164,7 @@ def _encoded(offsets: Int64s, data: Bytes, ascii: Bytes, classes: Bytes, out: In
         first = offsets[d]
         stop = offsets[d + 1]
         total = np.int64(0)
-        longest = np.int64(0)
+        longest: Int = np.int64(0)
         run: Int = np.int64(0)
         after: Int = first  # nothing before it is looked at again for hexadecimal sequences
         after_escape: Int = first
@@ -186,11 +186,8 @@ def _encoded(offsets: Int64s, data: Bytes, ascii: Bytes, classes: Bytes, out: In
                     after_escape = end
             # Two hexadecimal digits that do not go on, or a prefix: most characters end here.
             if i >= after and i + 3 < stop:
-                if (
-                    kind & _HEX
-                    and ((ascii[data[i + 1]] & _HEX and not ascii[data[i + 2]] & _WORD) or data[i + 1] == 0x78)
-                    or (b == 0x5C and data[i + 1] == 0x78)
-                ):
+                prefix = data[i + 1] == 0x78 and (b == 0x5C or b == 0x30)
+                if prefix or (kind & _HEX and ascii[data[i + 1]] & _HEX and not ascii[data[i + 2]] & _WORD):
                     end = _hexadecimal(data, np.int64(i), first, stop, ascii, classes)
                     if end > i:
                         chars = np.int64(0)

@@ -12,6 +12,7 @@ from dataprep.text.spans import Bytes, Int, Int64s, TextBuffers
 WORDS: Final = ("copyright", "license", "licence", "all rights reserved", "spdx-", "permission is hereby granted",
                 "redistribution and use", "without warranty")  # fmt: skip
 """A comment with one of these, in either case, is a header."""
+_CODING, _DIRECTIVE, _BUILD = (np.frombuffer(word, np.uint8) for word in (b"coding", b"//go:", b"// +build"))
 _MOST: Final = 16384
 """Bytes within which a comment must end."""
 
@@ -192,8 +193,8 @@ def licence_headers(text: TextBuffers) -> tuple[Int64s, Int64s]:
     """
     documents = len(text.offsets) - 1
     start, end = np.empty(documents, np.int64), np.empty(documents, np.int64)
-    fixed = (np.frombuffer(word, np.uint8) for word in (b"coding", b"//go:", b"// +build"))
-    _headers(text.offsets, text.data, *_packed_words(), *fixed, start, end)
+    words, bounds = _packed_words()
+    _headers(text.offsets, text.data, words, bounds, _CODING, _DIRECTIVE, _BUILD, start, end)
     return start, end
 
 

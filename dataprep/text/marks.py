@@ -25,7 +25,7 @@ def marks(of: Bytes) -> Marks:
     """`Marks` of a table; read-only. Raises ValueError for a mark on printable ASCII."""
     if of[0x20:0x7F].any() or of[0x09] or of[0x0A]:
         raise ValueError("printable ASCII can't be marked")
-    blocks = of[:0x10000].reshape(1024, 64).any(axis=1).astype(np.uint8)
+    blocks: Bytes = np.array(of[:0x10000].reshape(1024, 64).any(axis=1), np.uint8)
     for table in (of, blocks):
         table.setflags(write=False)
     return Marks(of, blocks)

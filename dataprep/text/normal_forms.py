@@ -21,7 +21,9 @@ from dataprep.text.splice import splice
 from dataprep.text.utf8 import code_point, width
 
 Form = Literal["nfc", "nfkc"]
+_Name = Literal["NFC", "NFKC"]
 
+_NAMES: Final[dict[Form, _Name]] = {"nfc": "NFC", "nfkc": "NFKC"}
 _CHANGES: Final = 1
 """The character is never in normal text."""
 _COMBINES: Final = 2
@@ -47,7 +49,7 @@ class Normal(NamedTuple):
 @cache
 def normal(form: Form) -> Normal:
     """The tables of a form, of this Python's version of Unicode. About 150 ms, once per process."""
-    name = form.upper()
+    name = _NAMES[form]
     of, classes = np.zeros(0x110000, np.uint8), np.zeros(0x110000, np.uint8)
     pairs = []
     for c in _PLANES:
@@ -108,8 +110,8 @@ def _pieces(
             continue
         i: Int = offsets[d]
         stop = offsets[d + 1]
-        piece = i  # where the piece of the last character begins
-        starter = np.int64(0)  # the last character without a combining class
+        piece: Int = i  # where the piece of the last character begins
+        starter: Int = np.int64(0)  # the last character without a combining class
         bound = False  # a mark stands between it and here
         last = np.uint8(0)  # class of the last character
         wrong = False
@@ -164,7 +166,7 @@ def normalized(text: TextBuffers, form: Form) -> tuple[pa.LargeStringArray | Non
     if not found:
         return None, counts
     start, end = start[:found], end[:found]
-    new, length = _written(text.data, start, end, form.upper())
+    new, length = _written(text.data, start, end, _NAMES[form])
     changed = np.array([piece is not None for piece in new], np.bool_)
     if not changed.any():
         return None, counts
@@ -173,17 +175,17 @@ def normalized(text: TextBuffers, form: Form) -> tuple[pa.LargeStringArray | Non
     return splice(text, start, end, [piece for piece in new if piece is not None]), counts
 
 
-def _written(data: Bytes, start: Int64s, end: Int64s, form: str) -> tuple[list[bytes | None], Int64s]:
+def _written(data: Bytes, start: Int64s, end: Int64s, name: _Name) -> tuple[list[bytes | None], Int64s]:
     """(each piece in its normal form, None if it is already; characters of each piece)."""
     known: dict[bytes, tuple[bytes | None, int]] = {}
     new: list[bytes | None] = []
     length = np.zeros(len(start), np.int64)
-    raw = memoryview(data)
+    raw: memoryview = data.data
     for k, (a, b) in enumerate(zip(start.tolist(), end.tolist(), strict=True)):
         piece = bytes(raw[a:b])
         if piece not in known:
             spelled = piece.decode()
-            normal_piece = unicodedata.normalize(form, spelled)
+            normal_piece = unicodedata.normalize(name, spelled)
             known[piece] = (None if normal_piece == spelled else normal_piece.encode(), len(spelled))
         written, length[k] = known[piece]
         new.append(written)

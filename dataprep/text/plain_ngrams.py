@@ -126,7 +126,7 @@ def plain_ngrams(words: Spans, lengths: Int32s) -> PlainNgrams:
     largest = int(np.diff(words.offsets).max(initial=0))
     table = np.zeros(2 << int(table_bits(largest)), np.uint64)
     places, slots, ends = np.empty(largest, np.int32), np.empty(largest, np.uint32), np.empty(largest, np.int64)
-    chars, distinct, entropy = (np.zeros(documents, kind) for kind in (np.int64, np.int64, np.float64))
+    chars, distinct, entropy = np.zeros(documents, np.int64), np.zeros(documents, np.int64), np.zeros(documents)
     top, duplicate = np.zeros((documents, 3), np.int64), np.zeros((documents, 6), np.int64)
     found = PlainNgrams(chars, distinct, entropy, top, duplicate)
     _measure(words.hash, words.offsets, lengths, table, places, slots, ends, *found)

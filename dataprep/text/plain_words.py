@@ -86,7 +86,7 @@ def _spell(
         begin = n
         i: Int = offsets[d]
         stop = offsets[d + 1]
-        space = False  # white space before, not yet written
+        space: bool = False  # white space before, not yet written
         last = np.uint8(0)
         unsure = False
         while i < stop:
@@ -107,7 +107,7 @@ def _spell(
                     n += 1
                     space = False
                 else:
-                    space = n > begin and out[n - 1] != 0x0A
+                    space = bool(n > begin and out[n - 1] != 0x0A)
                 continue
             if space:
                 out[n] = np.uint8(0x20)

@@ -1,4 +1,4 @@
-"""Counts behind RedPajama-v2's quality signals: raw words and sentences, lines raw and in plain spelling, word lists."""
+"""Counts behind RedPajama-v2's quality signals: raw words, sentences, lines raw and in plain spelling, word lists."""
 
 from __future__ import annotations
 
@@ -268,7 +268,7 @@ def raw_counts(text: TextBuffers, stops: WordSets, chosen: Int64s) -> RawCounts:
     documents = len(text.offsets) - 1
     out, share = np.empty((11, documents), np.int64), np.empty(documents, np.float64)
     _raw(text.offsets, text.data, _kinds(), stops.table, stops.first, chosen, out, share)
-    return RawCounts(*out, share)
+    return RawCounts._make([*out, share])
 
 
 @inlined
@@ -317,7 +317,7 @@ def _plain_lines(
                     scripts += np.int64(_is(data, begin, i, script))
                     if before and i - begin >= 5:
                         found += np.int64(_is(data, begin, begin + 5, ipsum))
-                    before = i - begin >= 5 and _is(data, i - 5, i, lorem)
+                    before = bool(i - begin >= 5) and _is(data, i - 5, i, lorem)
                 begin = i + 1
                 if c == 0x0A:
                     if length:

@@ -22,7 +22,7 @@ def rewritten(
     changed = np.zeros(len(text.offsets) - 1, np.int64)
     places: list[int] = []
     new: list[bytes] = []
-    raw = memoryview(text.data)
+    raw: memoryview = text.data.data
     for d in which:
         old = str(raw[text.offsets[d] : text.offsets[d + 1]], "utf-8")
         written = rewrite(old)

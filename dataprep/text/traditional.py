@@ -1,7 +1,7 @@
 """Characters that only traditional Chinese uses.
 
-Those that OpenCC 1.4.2 (configuration `t2s`) changes alone, that Big5 has and GB 2312 has not: 乾, 著 and 瞭 are written
-in simplified text too and are not here. `tests/test_text_chinese.py` makes the same string from the package.
+Those that OpenCC 1.4.2 (configuration `t2s`) changes alone, that Big5 has and GB 2312 has not: 乾, 著 and 瞭 stand in
+simplified text too and are not here. `tests/test_text_chinese.py` makes the same string from the package.
 """
 
 from __future__ import annotations

@@ -80,7 +80,7 @@ def _converter(config: str) -> Any:
 
 @cache
 def _changing(config: str) -> Marks:
-    """Marks of characters without which OpenCC changes nothing; for `s2t`, whose phrases change far more, of all Han."""
+    """Marks of characters without which OpenCC changes nothing; for `s2t`, whose phrases change more, of all Han."""
     from dataprep.text.marks import marks
 
     table = np.zeros(0x110000, np.uint8)

@@ -34,7 +34,7 @@ class StripLicenceHeader(Map):
             {"prefix": "h"},
             {
                 "text": [
-                    "#!/usr/bin/env python\n# Copyright 2020 A. N. Author\n# Licensed under MIT\n\n# About\nimport os\n",
+                    "#!/usr/bin/env python\n# Copyright 2020 A. Author\n# Licensed under MIT\n\n# About\nimport os\n",
                     "/*! lib v1 | (c) 2020 | MIT License */\nvar a = 1;\n",
                     "// Copyright 2009 The Go Authors.\n\n// Package x does y.\npackage x\n",
                     "# 版权所有 Copyright 2024\nprint(1)\n",
@@ -51,7 +51,7 @@ class StripLicenceHeader(Map):
                     "#include <a.h>\n",
                     "x = 1  # copyright\n",
                 ],
-                "h.header_chars": [52, 39, 35, 22, 0, 0],
+                "h.header_chars": [49, 39, 35, 22, 0, 0],
             },
         ),
     )

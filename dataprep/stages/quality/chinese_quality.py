@@ -59,8 +59,8 @@ class ChineseQuality(Scored):
     """Most characters in phrases equal to an earlier one; a phrase is what stands between signs and spaces and has four
     Han characters or more. 99th percentiles: .08, .07, .12."""
     max_contact_per_1000_chars: Rate | None = 5.0
-    """Most contact baits per 1,000 characters: 加微信, 加V, VX, QQ群, 扫码, 咨询热线, 微信同号..., also as 加 微❤信, 薇信
-    or ＶＸ; one with a number or name behind it counts twice. 99th percentiles: .3, .7, 0."""
+    """Most contact baits per 1,000 characters: 加微信, 加V, VX, QQ群, 扫码, 咨询热线, 微信同号..., also as 加 微❤信,
+    加薇信 or ＶＸ; one with a number or name behind it counts twice. 99th percentiles: .3, .7, 0."""
     max_spam_per_1000_chars: Rate | None = 10.0
     """Most words of gambling, sex, quack medicine, forgery, loans, trade and downloads per 1,000 characters: 百家乐,
     代开发票, 无痛人流, 厂家直销, 哪家好... 99th percentiles: 0, 1.4, .2."""

@@ -113,7 +113,7 @@ class RedpajamaSignals(Map):
         words, lengths = plain_words(plain)
         gram = plain_ngrams(words, lengths)
         count = np.diff(words.offsets)
-        signs = sum(count_hash_and_ellipsis(docs.text))
+        hashes, ellipses = count_hash_and_ellipsis(docs.text)
         plain_chars = gram.chars + np.maximum(count - 1, 0)
         lines = {
             "javascript_counts": line.javascript,
@@ -129,7 +129,7 @@ class RedpajamaSignals(Map):
             "rps_doc_num_sentences": pa.array(raw.sentences.astype(np.int32)),
             "rps_doc_word_count": pa.array(count.astype(np.int32)),
             "rps_doc_mean_word_length": _share(gram.chars, count),
-            "rps_doc_symbol_to_word_ratio": _share(signs, raw.words),
+            "rps_doc_symbol_to_word_ratio": _share(hashes + ellipses, raw.words),
             "rps_doc_frac_lines_end_with_ellipsis": _share(raw.ellipsis_lines, raw.lines),
             "rps_doc_frac_no_alph_words": _share(raw.without_letter, raw.words),
             "rps_doc_frac_unique_words": _share(gram.distinct, count),
