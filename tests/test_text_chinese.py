@@ -153,14 +153,15 @@ def bait_twin(text: str) -> tuple[int, int]:
     contact = spam = at = 0
     plain = [spelled(c) for c in text]
     while at < len(text):
-        best, of_contact = 0, False
+        best, of_contact, of_contact_ascii = 0, False, False
         for some, is_contact in ((CONTACT, True), (SPAM, False)):
             for phrase in some.split():
                 end = matches(plain, at, phrase) if phrase[0] == plain[at] else 0
                 if end > best:
-                    best, of_contact = end, is_contact
+                    best, of_contact, of_contact_ascii = end, is_contact, phrase.isascii()
         if best:
-            contact += of_contact * (1 + has_number(text[best:]))
+            number = has_number(text[best:])
+            contact += of_contact * (1 + number if not of_contact_ascii else 2 * number)
             spam += not of_contact
         at = best or at + 1
     return contact, spam
@@ -177,8 +178,9 @@ def test_bait_equals_its_twin(texts: list[str]) -> None:
     ("text", "contact", "spam"),
     [
         ("加微信", 1, 0), ("加我微信：abc12345", 2, 0), ("加 微 信", 1, 0), ("加薇❤信", 1, 0),
-        ("ＶＸ：ａｂ１２３４", 2, 0), ("vxlan", 0, 0), ("avx", 0, 0), ("添加。微信", 0, 0), ("添加\n微信", 0, 0),
-        ("➕微信", 1, 0), ("+VX", 1, 0), ("咨询热线：400-800-1234", 2, 0), ("諮詢熱線", 1, 0),
+        ("ＶＸ：ａｂ１２３４", 2, 0), ("vxlan", 0, 0), ("avx", 0, 0), ("vx = 3", 0, 0),
+        ("添加。微信", 0, 0), ("添加\n微信", 0, 0),
+        ("➕微信", 1, 0), ("+VX 13812345678", 2, 0), ("咨询热线：400-800-1234", 2, 0), ("諮詢熱線", 1, 0),
         ("扫码添加客服", 1, 0), ("电话微信同号13800138000", 2, 0), ("百 家 乐", 0, 1), ("百家樂", 0, 1),
         ("代·开·发·票", 0, 1), ("无痛人流医院哪家好", 0, 2), ("人民微信任你", 0, 0),
     ],

@@ -26,20 +26,19 @@ CONTACT: Final = """
 电话微信 免费咨询 在线咨询 点击咨询 立即咨询 欢迎咨询 来电咨询 联系客服 在线客服 私信我 私聊我 私我领取 后台私信
 关注公众号 关注微信 微信公众号 公众号回复 telegram群 加飞机 纸飞机 加蝙蝠 whatsapp
 """
-"""Contact bait."""
+"""Contact bait. What is all ASCII (`vx` is a speed, too) only with a number or name behind it."""
 
 SPAM: Final = """
-百家乐 时时彩 六合彩 北京赛车 幸运飞艇 威尼斯人 葡京 真人荷官 棋牌 博彩 彩票平台 购彩 投注 下注 返水 娱乐城
-注册送 首存 首充 送彩金 彩金 老虎机 捕鱼 龙虎斗 滚球 赔率 开户送 现金网 外围 开奖结果 特码 一肖 计划群 皇冠体育
-体育平台 裸聊 约炮 一夜情 同城约 高清无码 无码 成人视频 成人电影 成人网 激情视频 偷拍 黄色网 楼凤 援交 上门服务
-丝袜美腿 无痛人流 人流医院 包皮 早泄 阳痿 白癜风 牛皮癣 妇科医院 男科医院 不孕不育 祖传秘方 药到病除 减肥药 祛斑
-丰胸 壮阳 增高药 前列腺炎 性病 尖锐湿疣 癫痫医院 近视手术 植发 催情 迷药 延时 代开发票 开发票 办证 刻章 假证
-代办 代写论文 论文代写 代发论文 代孕 信用卡套现 套现 无抵押 网贷 小额贷款 贷款公司 秒批 下款 高仿 精仿 复刻手表
-a货 一手货源 厂家直销 厂家批发 批发价 诚招代理 招代理 招商加盟 加盟费 加盟店 日赚 日入 月入过万 躺赚 刷单
-兼职日结 在家赚钱 稳赚 包赚 内幕 荐股 牛股 带单 跟单 返利 优惠券 领券 限时抢购 全网最低 史上最低 包邮 秒杀价
-哪家好 多少钱 价格表 排名第一 十大品牌 口碑好 信誉第一 专业团队 欢迎来电 欢迎选购 竭诚为您服务 搬家公司
-疏通下水道 开锁公司 外挂 私服 辅助器 破解版 免费下载 免费观看 在线观看 高清在线 全集下载 最新章节 无弹窗 txt下载
-磁力链接 迅雷下载
+百家乐 时时彩 六合彩 北京赛车 幸运飞艇 澳门威尼斯人 葡京 真人荷官 棋牌 博彩 彩票平台 购彩 投注 下注 返水 娱乐城
+注册送 首存 首充 送彩金 彩金 老虎机 龙虎斗 滚球 赔率 开户送 现金网 开奖结果 特码 一肖 计划群 皇冠体育 体育平台
+裸聊 约炮 一夜情 同城约 高清无码 成人视频 成人电影 成人网 激情视频 黄色网 楼凤 援交 上门服务 丝袜美腿 无痛人流
+人流医院 早泄 阳痿 白癜风 牛皮癣 妇科医院 男科医院 不孕不育 祖传秘方 药到病除 减肥药 祛斑 丰胸 壮阳 增高药
+尖锐湿疣 癫痫医院 近视手术 植发 催情 迷药 代开发票 办证 刻章 假证 代写论文 论文代写 代发论文 代孕 信用卡套现
+套现 无抵押 网贷 小额贷款 贷款公司 秒批 高仿 精仿 复刻手表 a货 一手货源 厂家直销 厂家批发 批发价 诚招代理 招代理
+招商加盟 加盟费 加盟店 日赚 日入 月入过万 躺赚 刷单 兼职日结 在家赚钱 稳赚 包赚 荐股 牛股 带单 跟单 返利 优惠券
+领券 限时抢购 全网最低 史上最低 包邮 秒杀价 哪家好 多少钱 价格表 排名第一 十大品牌 口碑好 信誉第一 专业团队
+欢迎来电 欢迎选购 竭诚为您服务 搬家公司 疏通下水道 开锁公司 外挂 私服 辅助器 破解版 免费下载 免费观看 在线观看
+高清在线 全集下载 最新章节 无弹窗 txt下载 磁力链接 迅雷下载
 """
 """Words of gambling, sex, quack medicine, forgery, loans, trade and downloads."""
 
@@ -77,7 +76,7 @@ class Phrases(NamedTuple):
     nodes: Int32s
     """int32[slots]: the node that a key leads to."""
     kinds: Bytes
-    """uint8[nodes]: 1: a phrase of `CONTACT` ends here, 2: one of `SPAM`."""
+    """uint8[nodes]: 1: a phrase of `CONTACT` ends here, 3: one of ASCII alone, 2: one of `SPAM`."""
     begins: Bytes
     """uint8[0x110000]: whether a phrase begins with a character that is spelled so."""
 
@@ -114,7 +113,7 @@ def contact_and_spam() -> Phrases:
                     known[step] = len(kinds)
                     kinds.append(0)
                 node = known[step]
-            kinds[node] = kinds[node] or kind
+            kinds[node] = kinds[node] or (3 if kind == 1 and phrase.isascii() else kind)
     for (parent, letter), target in known.items():
         key = parent << 21 | letter
         slot = (key * int(_SPREAD) & (1 << 64) - 1) >> (64 - _SLOTS_BITS)
@@ -202,8 +201,8 @@ def _count(
                         if not (_alphanumeric(s) and 0x61 <= after <= 0x7A):
                             kind = kinds[node]
                             finish = j
-            if kind == 1:
-                contact += 1
+            if kind & 1:
+                contact += np.int64(kind == 1)
                 # A number or a name right behind it: no mere mention.
                 j = finish
                 near = 0
@@ -216,7 +215,7 @@ def _count(
                         run += 1
                         digits += np.int64(s <= 0x39)
                         if run >= _NUMBER and digits > 1:
-                            contact += 1
+                            contact += np.int64(1 + (kind == 3))
                             break
                     elif s != -1 or run == 0:
                         run = 0

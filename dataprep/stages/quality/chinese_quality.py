@@ -26,7 +26,7 @@ class ChineseQuality(Scored):
         |---|---|---|
         | UTF-8 read as GBK, GBK read as Big5 | `rare_han_ratio` .54, .30 | .001 |
         | each line one to three times | `repeated_phrase_ratio` .09, median .21 | .07 to .12 |
-        | adverts of ten trades, plain, spaced out, with hearts, full-width, with look-alikes | contact baits: 29 | .3, .7, 0 |
+        | adverts of ten trades, plain, spaced out, with hearts, full-width, with look-alikes | contact baits: 29 | 0, .2, 0 |
         | words shuffled into lists | `sentence_char_ratio` .00 (99th percentile) | 1st: .003 to .14 |
 
         An advert below a long article stays: it is for line rules to remove.
@@ -60,10 +60,11 @@ class ChineseQuality(Scored):
     Han characters or more. 99th percentiles: .08, .07, .12."""
     max_contact_per_1000_chars: Rate | None = 5.0
     """Most contact baits per 1,000 characters: 加微信, 加V, VX, QQ群, 扫码, 咨询热线, 微信同号..., also as 加 微❤信,
-    加薇信 or ＶＸ; one with a number or name behind it counts twice. 99th percentiles: .3, .7, 0."""
+    加薇信 or ＶＸ; one with a number or name behind it counts twice. 99th percentiles: 0, .2, 0."""
     max_spam_per_1000_chars: Rate | None = 10.0
     """Most words of gambling, sex, quack medicine, forgery, loans, trade and downloads per 1,000 characters: 百家乐,
-    代开发票, 无痛人流, 厂家直销, 哪家好... 99th percentiles: 0, 1.4, .2."""
+    代开发票, 无痛人流, 厂家直销, 哪家好... 99th percentiles: 0, .5, 0. More words: see
+    `keywords`."""
     min_sentence_char_ratio: Fraction | None = 0.01
     """Fewest characters in sentences of a sound length, `shortest_sentence` to `longest_sentence`: from the last stop
     or line break to a stop (。！？．｡… or ! and ?). 1st percentiles: .13, .10, .003; lists and menus have none."""

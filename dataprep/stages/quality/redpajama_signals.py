@@ -86,10 +86,12 @@ class RedpajamaSignals(Map):
     )
 
     def files(self) -> dict[str, str]:
-        return {f"{given}": models.file_hash(_read(given)[0]) for given in self._given()}
-
-    def _given(self) -> tuple[str, ...]:
-        return (*self.stop_words.values(), *self.bad_words.values())
+        named = {"stop_words": self.stop_words, "bad_words": self.bad_words}
+        return {
+            f"{name} {language}": models.file_hash(_read(given)[0])
+            for name, lists in named.items()
+            for language, given in lists.items()
+        }
 
     def gives(self) -> dict[str, pa.DataType | None]:
         given = [*(["rps_doc_stop_word_fraction"] if self.stop_words else []),
