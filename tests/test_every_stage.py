@@ -288,7 +288,7 @@ def varied_documents(cls: type[Stage], config: dict[str, Any]) -> Documents:
     texts += [chinese(rng) for _ in range(100)]
     paths: list[str | None] = [None] * len(texts)
     for extension in ("py", "json", "html", "xml"):
-        for size in (1, 3, 30, 3000):
+        for size in (1, 3, 30, 200):
             texts += [f"{kind * size}" for kind in FILES]
             paths += [f"a/b.{extension}"] * len(FILES)
     languages += ["en"] * (len(texts) - len(languages))

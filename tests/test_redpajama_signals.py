@@ -32,9 +32,8 @@ GOLDEN = Path(__file__).parent / "golden/redpajama_v2.json.gz"
 """What the published code gives; `benchmarks/bench_cleanup.py --golden` makes it and says how."""
 STEPS = {"en_web_text": 12, "code_py_js_go": 300, "fr_eltec": 120, "zh_javaguide": 30}
 """Every so many documents of a corpus, their first 20,000 characters."""
-MORE = ("Σ", "ΑΣ", "İ", "é", "e\u0323\u0301", "a\u0301\u0323", "각", "Ⓐ", "ǅ", "ª", "...", ". . .", "…", "▶ ", "–", "”", "{",
-        "lorem", " ipsum", "LOREM ipsum", "javascript", "the ", "THE ", "damn ",
-        "!", "½", "一二")  # fmt: skip
+MORE = ("Σ", "ΑΣ", "İ", "é", "e\u0323\u0301", "a\u0301\u0323", "각", "Ⓐ", "ǅ", "ª", "...", ". . .", "…", "▶ ", "–", "”",
+        "{", "lorem", " ipsum", "LOREM ipsum", "javascript", "the ", "THE ", "damn ", "!", "½", "一二")  # fmt: skip
 some_text = st.lists(st.sampled_from((*PIECES, *MORE * 3)), max_size=30).map("".join)
 
 
