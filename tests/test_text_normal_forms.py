@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from odd_text import buffers, documents, odd_text
 
+from dataprep.text.marks import marked
 from dataprep.text.normal_forms import normal, normalized
 from dataprep.text.spans import text_buffers
 
@@ -24,7 +25,7 @@ marks = st.lists(st.sampled_from(PIECES), max_size=30).map("".join)
 
 def check(texts: list[str], form: Literal["nfc", "nfkc"]) -> None:
     text = buffers(texts, "e", "\u0301")
-    column, counts = normalized(text, form)
+    column, counts = normalized(text, form, marked(text, normal(form).odd))
     found = documents(text) if column is None else documents(text_buffers(column))
     expected = [unicodedata.normalize(form.upper(), t) for t in texts]
     assert found == expected
@@ -48,6 +49,6 @@ def test_every_character_alone_and_behind_letters(form: Literal["nfc", "nfkc"]) 
 
 
 def test_normal_text_is_not_copied() -> None:
-    assert (
-        normalized(buffers(["plain", "Đây là tiếng Việt, đã chuẩn", "中文，文。", "हिन्दी", "한국어"]), "nfc")[0] is None
-    )
+    text = buffers(["plain", "Đây là tiếng Việt, đã chuẩn", "中文，文。", "हिन्दी", "한국어"])
+    assert marked(text, normal("nfc").odd).tolist() == [0, 0, 0, 1, 0]
+    assert normalized(text, "nfc", marked(text, normal("nfc").odd))[0] is None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 import re
 import unicodedata
 from pathlib import Path
@@ -197,19 +198,31 @@ def test_mojibake_is_what_ftfy_finds(texts: list[str]) -> None:
     assert made["text"].to_pylist() == [old if old == new else new.replace("\0", "") for old, new in fixed]
 
 
-def test_every_pair_that_ftfy_may_find_odd_is_suspicious() -> None:
+def test_whatever_ftfy_finds_odd_is_suspicious() -> None:
+    """Every pair of two of its characters in some contexts, and many triples."""
     badness = pytest.importorskip("ftfy.badness")
     from odd_text import buffers
 
     from dataprep.text.mojibake import suspects, suspicious
 
-    members = [chr(c) for c in suspects().of.nonzero()[0].tolist()]
-    around = ("a", " ", "")
-    texts = [f"{left}{a}{b}{right}" for a in members for b in members[:: 1 + len(members) // 120] for left in around[:2]
-             for right in around[:2]]  # fmt: skip
-    texts += [f"{left}{a}{right}" for a in map(chr, range(0x80, 0x3000)) for left in around for right in around]
-    missed = [t for t, found in zip(texts, suspicious(buffers(texts)), strict=True) if not found and badness.is_bad(t)]
+    rng = random.Random(0)
+    members = [chr(c) for c in range(0x80, 0x110000) if suspects().of[c] & 0x1FFF]
+    members = [c for c in members if ord(c) < 0x3000 or c in "\uf8ff\ufb01\ufb02\ufffd"]
+    some = [rng.choice(members) for _ in range(60)]
+    texts = [f"{left}{a}{b}{right}" for a in members for b in members for left, right in (("a", "b"), (" ", " "))]
+    texts += [f"{a}{b}{c}" for a in some for b in some for c in some]
+    texts += ["".join(rng.choices([*members, "a", " ", "中", "x"], k=6)) for _ in range(30_000)]
+    texts += [f"{a}{c}{b}" for c in map(chr, range(0x80, 0x3000)) for a in ("a", " ", "") for b in ("a", " ", "")]
+    found = suspicious(buffers(texts))
+    missed = [text for text, odd in zip(texts, found, strict=True) if not odd and badness.is_bad(text)]
     assert missed == []
+    clean = [
+        "L’été, «là-bas», œuvre… naïve – “señor” l’âme 5 € 20° ½ ©",
+        "Größe “ß” §5",
+        "中文“引号”——…",
+        "Привет, «мир»",
+    ]
+    assert suspicious(buffers(clean)).tolist() == [0] * len(clean)
 
 
 def test_chinese_is_what_opencc_makes(data: Path) -> None:

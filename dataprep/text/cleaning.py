@@ -14,7 +14,7 @@ import pyarrow as pa
 
 from dataprep.text import tables
 from dataprep.text.kernel import inlined, kernel
-from dataprep.text.marks import Marks, marked, marks
+from dataprep.text.marks import Marks, marks
 from dataprep.text.spans import Bytes, Int, Int64s, TextBuffers
 from dataprep.text.utf8 import code_point, encode, width
 
@@ -262,14 +262,15 @@ def _cleaned(
     return n
 
 
-def cleaned(text: TextBuffers, wanted: Actions) -> tuple[pa.LargeStringArray | None, Int64s]:
+def cleaned(text: TextBuffers, wanted: Actions, busy: Bytes) -> tuple[pa.LargeStringArray | None, Int64s]:
     """(the column cleaned, None if nothing changes; int64[documents, 6]: characters changed, see `KINDS`).
 
-    Documents without a character that needs work are not read again: over 1 GB/s. Others take some ns a character.
+    Of the documents with a character that needs work: `busy` (uint8[documents]), by `marked(text, wanted.busy)`; of
+    all if white space is not kept. Some ns a character, others are copied.
     """
     documents = len(text.offsets) - 1
     counts = np.zeros((documents, len(KINDS)), np.int64)
-    chosen = np.ones(documents, np.uint8) if wanted.spacing else marked(text, wanted.busy)
+    chosen = np.ones(documents, np.uint8) if wanted.spacing else busy
     if not chosen.any():
         return None, counts
     size = int(text.offsets[-1] - text.offsets[0])
@@ -282,5 +283,5 @@ def cleaned(text: TextBuffers, wanted: Actions) -> tuple[pa.LargeStringArray | N
 
 def warm(text: TextBuffers) -> None:
     """Compile this module's kernels."""
-    cleaned(text, actions(separators=True, widths="keep", spacing="trim"))
-    cleaned(text, actions(separators=True, widths="keep", spacing="keep"))
+    every = np.ones(len(text.offsets) - 1, np.uint8)
+    cleaned(text, actions(separators=True, widths="keep", spacing="trim"), every)

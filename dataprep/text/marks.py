@@ -37,28 +37,34 @@ def _marked(offsets: Int64s, data: Bytes, of: Bytes, blocks: Bytes, out: Bytes) 
         i: Int = offsets[d]
         stop = offsets[d + 1]
         found = np.uint8(0)
+        base = i - 64  # of the 64 bytes whose odd ones `odd` has
+        odd = np.uint64(0)
         while i < stop:
             b = data[i]
-            if b < 0x80:
-                if i + 64 <= stop:
-                    odd = odd64(data, i)
-                    if odd == 0:
-                        i += 64
-                        continue
-                    i += lowest(odd)
-                    if data[i] >= 0x80:
-                        continue
-                found |= of[data[i]]
-                i += 1
-            elif 0xE0 <= b < 0xF0 and i + 3 <= stop:
-                # Most such blocks hold nothing marked: Han, Kana, Hangul.
-                if blocks[(b & 0x0F) << 6 | (data[i + 1] & 0x3F)]:
-                    found |= of[code_point(data, i, 3)]
+            # Han, Kana, Hangul: most blocks of 64 characters hold nothing marked.
+            while 0xE0 <= b < 0xF0 and i + 3 < stop and not blocks[(b & 0x0F) << 6 | (data[i + 1] & 0x3F)]:
                 i += 3
-            else:
+                b = data[i]
+            if b >= 0x80:
                 w = width(data, i, stop)
                 found |= of[code_point(data, i, w)]
                 i += w
+                continue
+            if i >= base + 64:
+                if i + 64 > stop:
+                    found |= of[b]
+                    i += 1
+                    continue
+                base = i
+                odd = odd64(data, i)
+            rest = odd >> np.uint64(i - base)
+            if rest == 0:
+                i = base + 64
+                continue
+            i += lowest(rest)
+            if data[i] < 0x80:
+                found |= of[data[i]]
+                i += 1
         out[d] = found
 
 

@@ -99,14 +99,19 @@ class WordSets(NamedTuple):
     """uint64[slots]: hashes; 0: free."""
     first: Int64s
     """int64[sets + 1]: where each set's slots begin: a power of two of them."""
+    bits: Int64s
+    """int64[sets]: a set has 2^bits slots."""
     sizes: Int64s
     """int64[sets]: bits of the lengths in words there are: bit n for phrases of n words."""
+    begins: UInt64s
+    """uint64[sets, 64]: a sieve of 4,096 bits of the first words of its phrases."""
 
 
 def word_sets(sets: Sequence[Iterable[str]]) -> WordSets:
     """Tables of the sets; words of a phrase stand between single spaces. Set 0 of the result is empty."""
     tables, sizes = [np.zeros(1, np.uint64)], [0]
-    for phrases in sets:
+    begins = np.zeros((len(sets) + 1, 64), np.uint64)
+    for number, phrases in enumerate(sets, 1):
         chosen = sorted({phrase for phrase in phrases if phrase})
         table = np.zeros(1 << max(4, 2 * len(chosen)).bit_length(), np.uint64)
         lengths = 0
@@ -117,7 +122,9 @@ def word_sets(sets: Sequence[Iterable[str]]) -> WordSets:
             end = np.cumsum([len(word) for word in raw], dtype=np.int32)
             start = (end - [len(word) for word in raw]).astype(np.int32)
             joined = 0
-            for h in hash_spans(start, end, np.frombuffer(b"".join(raw) + b"\0" * 8, np.uint8)).tolist():
+            hashes = hash_spans(start, end, np.frombuffer(b"".join(raw) + b"\0" * 8, np.uint8))
+            begins[number, int(hashes[0]) & 63] |= np.uint64(1) << (hashes[0] >> np.uint64(6) & np.uint64(63))
+            for h in hashes.tolist():
                 joined = (joined * int(_SPREAD) + h) & 0xFFFFFFFFFFFFFFFF
             slot = joined >> (64 - (len(table).bit_length() - 1))
             while table[slot]:
@@ -127,24 +134,18 @@ def word_sets(sets: Sequence[Iterable[str]]) -> WordSets:
         sizes.append(lengths)
     first = np.zeros(len(tables) + 1, np.int64)
     np.cumsum([len(table) for table in tables], out=first[1:])
-    return WordSets(np.concatenate(tables), first, np.array(sizes, np.int64))
+    bits = np.array([len(table).bit_length() - 1 for table in tables], np.int64)
+    return WordSets(np.concatenate(tables), first, bits, np.array(sizes, np.int64), begins)
 
 
-@kernel
-def _within(table: UInt64s, first: Int, slots: Int, h: np.uint64) -> bool:
-    """Whether the set of `slots` slots from `first` on holds a hash."""
-    if slots < 2:
-        return False
-    bits = np.int64(0)
-    while (np.int64(1) << bits) < slots:
-        bits += 1
+@inlined
+def _within(table: UInt64s, first: Int, bits: Int, h: np.uint64) -> bool:
+    """Whether the set of 2^bits slots from `first` on holds a hash; bits are 1 or more."""
     h = h if h else np.uint64(1)
     slot = np.int64(h >> np.uint64(64 - bits))
-    while table[first + slot]:
-        if table[first + slot] == h:
-            return True
-        slot = (slot + 1) & (slots - 1)
-    return False
+    while table[first + slot] and table[first + slot] != h:
+        slot = (slot + 1) & ((np.int64(1) << bits) - 1)
+    return bool(table[first + slot] == h)
 
 
 @kernel
@@ -154,6 +155,7 @@ def _raw(
     kinds: Bytes,
     stops: UInt64s,
     bounds: Int64s,
+    set_bits: Int64s,
     chosen: Int64s,
     out: Int64s,
     share: Floats,
@@ -162,7 +164,7 @@ def _raw(
         i: Int = offsets[d]
         stop = offsets[d + 1]
         listed = bounds[chosen[d]]
-        slots = bounds[chosen[d] + 1] - listed
+        bits = set_bits[chosen[d]]
         chars = np.int64(0)
         sentences = np.int64(0)
         words = np.int64(0)
@@ -201,8 +203,8 @@ def _raw(
                     words += 1
                     bare += np.int64(not seen & _LETTER)
                     capitals += np.int64(seen & _UPPER != 0 and not seen & _LOWER)
-                    if slots > 1:
-                        stop_words += np.int64(_within(stops, listed, slots, hash_bytes(data, begin, i)))
+                    if bits:
+                        stop_words += np.int64(_within(stops, listed, bits, hash_bytes(data, begin, i)))
                 run = now
                 begin = i
                 seen = np.uint8(0)
@@ -267,7 +269,7 @@ def raw_counts(text: TextBuffers, stops: WordSets, chosen: Int64s) -> RawCounts:
     """Counts over texts as they are. `chosen` int64[documents] says which set of stop words counts, 0: none."""
     documents = len(text.offsets) - 1
     out, share = np.empty((11, documents), np.int64), np.empty(documents, np.float64)
-    _raw(text.offsets, text.data, _kinds(), stops.table, stops.first, chosen, out, share)
+    _raw(text.offsets, text.data, _kinds(), stops.table, stops.first, stops.bits, chosen, out, share)
     return RawCounts._make([*out, share])
 
 
@@ -346,32 +348,43 @@ def plain_lines(text: TextBuffers) -> PlainLines:
 
 @kernel
 def _listed(
-    hashes: UInt64s, first: Int64s, table: UInt64s, bounds: Int64s, sizes: Int64s, chosen: Int64s, out: Int64s
+    hashes: UInt64s,
+    first: Int64s,
+    table: UInt64s,
+    bounds: Int64s,
+    set_bits: Int64s,
+    sizes: Int64s,
+    begins: UInt64s,
+    chosen: Int64s,
+    out: Int64s,
 ) -> None:
     for d in range(first.size - 1):
         which = chosen[d]
         lengths = sizes[which]
         listed = bounds[which]
-        slots = bounds[which + 1] - listed
+        bits = set_bits[which]
         found = np.int64(0)
-        if lengths:
-            for k in range(first[d], first[d + 1]):
-                joined = np.uint64(0)
-                n = np.int64(1)
-                rest = lengths >> 1
-                while rest and k + n <= first[d + 1]:
-                    joined = joined * _SPREAD + hashes[k + n - 1]
-                    if rest & 1:
-                        found += np.int64(_within(table, listed, slots, joined))
-                    rest >>= 1
-                    n += 1
+        for k in range(first[d], first[d + 1] if lengths else first[d]):
+            h = hashes[k]
+            sieve = begins[which, np.int64(h & np.uint64(63))]
+            if not sieve >> (h >> np.uint64(6) & np.uint64(63)) & np.uint64(1):
+                continue
+            joined = np.uint64(0)
+            n = np.int64(1)
+            rest = lengths >> 1
+            while rest and k + n <= first[d + 1]:
+                joined = joined * _SPREAD + hashes[k + n - 1]
+                if rest & 1:
+                    found += np.int64(_within(table, listed, bits, joined))
+                rest >>= 1
+                n += 1
         out[d] = found
 
 
 def listed_phrases(words: Spans, phrases: WordSets, chosen: Int64s) -> Int64s:
     """int64[documents]: places at which a phrase of the chosen set stands, of every length."""
     out = np.zeros(len(words.offsets) - 1, np.int64)
-    _listed(words.hash, words.offsets, phrases.table, phrases.first, phrases.sizes, chosen, out)
+    _listed(words.hash, words.offsets, *phrases, chosen, out)
     return out
 
 
