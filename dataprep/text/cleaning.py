@@ -142,6 +142,19 @@ def _stays(action: Int, before: np.uint8, next_context: np.uint8) -> bool:
     return bool(before & _FLAG)
 
 
+@inlined
+def _one_space(out: Bytes, n: Int, white: Int, pending: Int, breaks: Int, single: bool) -> tuple[Int, Int]:
+    """(where the next character goes, characters of white space changed) once a run of it has become one space, or
+    nothing at the beginning of a line."""
+    if breaks > 0:
+        white += pending
+    else:
+        white += pending - 1 + np.int64(not single and pending == 1)
+        out[n] = np.uint8(0x20)
+        n += 1
+    return n, white
+
+
 @kernel
 def _cleaned(
     offsets: Int64s,
@@ -173,10 +186,23 @@ def _cleaned(
         nons = np.int64(0)
         lines = np.int64(0)
         wide = np.int64(0)
-        white = np.int64(0)
+        white: Int = np.int64(0)
         pending = np.int64(0)  # characters of white space since `content`, with `collapse` not yet written
         single = False  # they are one U+0020
         while i < stop:
+            if 0x20 < data[i] < 0x7F:  # nothing is ever done to these
+                if pending:
+                    if spacing == 2:
+                        n, white = _one_space(out, n, white, pending, breaks, single)
+                    pending = np.int64(0)
+                breaks = np.int64(0)
+                before = np.uint8(0)
+                while i < stop and 0x20 < data[i] < 0x7F:
+                    out[n] = data[i]
+                    n += 1
+                    i += 1
+                content = n
+                continue
             w = width(data, i, stop)
             c = code_point(data, i, w)
             action = of[c]
@@ -235,12 +261,7 @@ def _cleaned(
                         n = encode(c, out, n)
                     continue
                 if pending and spacing == 2:
-                    if breaks > 0:
-                        white += pending  # at the beginning of a line
-                    else:
-                        white += pending - 1 + np.int64(not single and pending == 1)
-                        out[n] = np.uint8(0x20)
-                        n += 1
+                    n, white = _one_space(out, n, white, pending, breaks, single)
                 pending = np.int64(0)
                 breaks = np.int64(0)
             before = context[c]
