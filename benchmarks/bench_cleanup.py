@@ -35,7 +35,7 @@ from dataprep.stage import Map
 
 PEER = Path(__file__).with_name("redpajama_peer.py")
 CORPORA = {"en_web_text": "en", "zh_pingcap_docs": "zh", "fr_eltec": "fr", "code_py_js_go": "en"}
-MEGABYTES = 12
+MEGABYTES = 8
 STAGES: tuple[tuple[str, dict[str, Any]], ...] = (
     ("clean_characters", {}),
     ("clean_characters", {"white_space": "trim"}),

@@ -195,14 +195,14 @@ def test_a_whole_run_reads_path_and_licence_from_metadata(tmp_path: Path) -> Non
         {"text": '{"a": 1}', "path": "c.json", "licence": "Apache-2.0"},
     ]
     write_jsonl(tmp_path / "in.jsonl", rows)
-    stages = ["strip_licence_header", {"code_quality": {"licences": ["apache", "mit"]}}]
+    stages = [{"code_quality": {"licences": ["apache", "mit"]}}, "strip_licence_header"]
     path = write_pipeline(tmp_path, stages, source={"jsonl": str(tmp_path / "in.jsonl")})
     dataprep("run", path)
     manifest = json.loads((tmp_path / "out/manifest.json").read_text())
-    assert manifest["stages"][1]["tallies"][0] == {
+    assert manifest["stages"][2]["tallies"][0] == {
         "name": "header_chars", "language": "und", "source": "test", "count": 12, "documents": 1,
     }  # fmt: skip
-    assert manifest["stages"][2]["dropped"] == {"licence_not_allowed": 1, "data_too_short": 1}
+    assert manifest["stages"][1]["dropped"] == {"licence_not_allowed": 1, "data_too_short": 1}
 
 
 def test_visible_text_of_html(tmp_path: Path) -> None:

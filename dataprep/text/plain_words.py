@@ -117,6 +117,10 @@ def _spell(
                 out[n] = np.uint8(s)
                 n += 1
                 last = np.uint8(0)
+                while i < stop and data[i] < 0x80 and of[data[i]] >= 0:
+                    out[n] = np.uint8(of[data[i]])
+                    n += 1
+                    i += 1
                 continue
             first = np.int64(0)
             count = np.int64(1)

@@ -251,6 +251,15 @@ def _raw(
                 sentence = 1
                 sentences += 1
             i += w
+            if run == 1:  # the rest of a plain word changes little
+                j = i
+                while i < stop and data[i] < 0x80 and kinds[data[i]] & _WORD:
+                    seen |= kinds[data[i]]
+                    upper += np.int64(kinds[data[i]] & _UPPER != 0)
+                    i += 1
+                if i > j:
+                    length += i - j
+                    last = np.int64(data[i - 1])
         out[0, d] = chars
         out[1, d] = sentences
         out[2, d] = words

@@ -22,6 +22,7 @@ class UnicodeCleanup(Composite):
     | `noncharacters` | U+FDD0 to U+FDEF, and the last two of each plane | removed |
     | `normalized` | characters in pieces that the normal form writes otherwise | rewritten |
     | `full_width`, `white_space`, `mojibake`, `chinese` | see the settings | |
+    | `changed` | documents in which any of these changed but the last two | |
 
     Kept: U+FFFD (what was lost can't be told), variation selectors, private use, CJK punctuation, full-width `，。`.
     Unpaired surrogates do not reach a stage: sources read them as U+FFFD.

@@ -23,7 +23,8 @@ class CodeQuality(Scored):
     and YAML are judged as data; visible text is asked of HTML. Without a path every file is judged as code.
 
     LLaMA names no numbers ("heuristics based on the line length or proportion of alphanumeric characters"): Codex's
-    and StarCoder's stand here. What LLaMA removed as boilerplate `strip_licence_header` removes; run it before.
+    and StarCoder's stand here. What LLaMA removed as boilerplate `strip_licence_header` removes: run it afterwards, for
+    a marker of a generated file may stand in the same comment.
 
     Chinese: the rules look at characters, and Han characters are letters, so code with Chinese comments is judged as
     any other. Thresholds can differ by the `language` column, if programs have one.
