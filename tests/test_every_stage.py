@@ -233,6 +233,23 @@ def ladder(cls: type[Stage], field: str) -> list[Any]:
     )
 
 
+FILES = ("# do not edit\n", "<?xml version='1.0'?>\n", "QUJD" * 30, "x = 'abc'\n", '{"a": 12}\n', "<p>one two</p>")
+
+
+def chinese(rng: random.Random) -> str:
+    """Chinese that spreads over what can be wrong with it: adverts, old and rare characters, repeats, no sentences."""
+    pieces = rng.choice(
+        (
+            ["我们沿着河边散步", "一直走到天黑", "今天天气很好", "明天再说"],
+            ["學而時習之", "不亦樂乎", "有朋自遠方來", "之乎者也"],
+            ["加微信", "扫码进群", "百家乐", "代开发票", "我们的产品", "质量很好"],
+            ["浣犲ソ", "锛屼笘", "鐣岋紝", "abc def", "今天天气"],
+        )
+    )
+    signs = rng.choice((["，", "。", "！"], ["，", " ", "\n"], ["★", "。", "-"], [""]))
+    return "".join(rng.choice(pieces) + rng.choice(signs) for _ in range(rng.choice([1, 5, 60])))
+
+
 def varied_documents(cls: type[Stage], config: dict[str, Any]) -> Documents:
     """Texts that spread over every score: prose, lists, repeats, symbols, one line and many."""
     rng = random.Random(0)
@@ -267,7 +284,16 @@ def varied_documents(cls: type[Stage], config: dict[str, Any]) -> Documents:
         sep = rng.choice(["\n", "\n\n", " "])
         texts.append(sep.join(f"{start}{b}{line_end}" for b in body))
     texts += [" ".join(f"someone{k}@mail.org" for k in range(n)) for n in (1, 2, 4, 40, 400)]
-    columns: dict[str, list[Any]] = {schema.TEXT: texts, schema.LANGUAGE: ["en"] * len(texts)}
+    languages = ["en"] * len(texts) + ["zh"] * 100
+    texts += [chinese(rng) for _ in range(100)]
+    paths: list[str | None] = [None] * len(texts)
+    for extension in ("py", "json", "html", "xml"):
+        for size in (1, 3, 30, 200):
+            texts += [f"{kind * size}" for kind in FILES]
+            paths += [f"a/b.{extension}"] * len(FILES)
+    languages += ["en"] * (len(texts) - len(languages))
+    metadata = [None if path is None else f'{{"path":"{path}"}}' for path in paths]
+    columns: dict[str, list[Any]] = {schema.TEXT: texts, schema.LANGUAGE: languages, schema.METADATA: metadata}
     if cls.stage_name() == "language":
         columns.pop(schema.LANGUAGE)
     for placed in parts(cls.stage_name(), config):

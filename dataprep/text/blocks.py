@@ -62,6 +62,13 @@ def _stop(builder: Any, x: Any) -> Any:
     return found
 
 
+def _odd(builder: Any, x: Any) -> Any:
+    found = builder.icmp_unsigned(">=", x, _splat(0x7F))
+    low = builder.icmp_unsigned("<", x, _splat(0x20))
+    breaks = builder.icmp_unsigned("<=", builder.sub(x, _splat(0x09)), _splat(0x01))
+    return builder.or_(found, builder.and_(low, builder.not_(breaks)))
+
+
 def _equals(byte: int) -> Callable[[Bytes, Int], np.uint64]:
     return _mask(lambda builder, x: builder.icmp_unsigned("==", x, _splat(byte)))
 
@@ -95,6 +102,8 @@ special64 = _mask(_special)
 """Bytes beyond ASCII, and the ASCII apostrophe."""
 stop64 = _mask(_stop)
 """Bytes beyond ASCII, and the ASCII signs that end sentences."""
+odd64 = _mask(_odd)
+"""Bytes beyond ASCII, and ASCII control characters but `\\t` and `\\n`."""
 newline64 = _equals(0x0A)
 number_sign64 = _equals(0x23)
 full_stop64 = _equals(0x2E)
