@@ -145,6 +145,8 @@ class Filter(Stage):
 
     compares: ClassVar[bool] = False
     """It decides by the columns of `needs` and the language alone: `dataprep what-if` can ask it again."""
+    drops_copies: ClassVar[bool] = True
+    """Of one that reads an artefact: it drops copies of rows that it keeps, so those should not be dropped later."""
 
     def defects(self) -> tuple[str, ...]:
         """Every reason it can give. A reason names the defect: `too_few_words`."""
