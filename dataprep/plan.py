@@ -372,6 +372,8 @@ def warnings(plan: Plan) -> list[str]:
         read = part.stage.reads_artefact()
         if not isinstance(part.stage, Filter) or read is None or entry_of(read) != part.entry:
             continue
+        if not part.stage.drops_copies:
+            continue
         after = [p.entry for p in parts[n + 1 :] if isinstance(p.stage, Filter) and p.stage.reads_artefact() is None]
         if after:
             names = ", ".join(dict.fromkeys(after))

@@ -139,6 +139,9 @@ class Map(Stage):
 class Filter(Stage):
     """Judges rows and never edits them."""
 
+    drops_copies: ClassVar[bool] = True
+    """Of one that reads an artefact: it drops copies of rows that it keeps, so those should not be dropped later."""
+
     def defects(self) -> tuple[str, ...]:
         """Every reason it can give. A reason names the defect: `too_few_words`."""
         raise NotImplementedError
