@@ -114,3 +114,7 @@ class Vocabulary:
         """The bytes of all words, and where each one's begin."""
         words = len(self)
         return self._letters[: self._starts[words]], self._starts[: words + 1]
+
+    def arrays(self) -> tuple[Int64s, UInt64s, Bytes, Int64s]:
+        """Slots, hashes, letters and starts: what `text.ngram_table` looks words up in."""
+        return self._slots, self._hashes[: len(self)], *self.letters()
