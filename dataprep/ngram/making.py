@@ -139,6 +139,7 @@ def _header(settings: Settings, tokenizer: Tokenizer | None) -> str:
     facts = {
         "unit": settings.unit,
         "normalize": settings.normalize,
+        **({"language": settings.language} if settings.language is not None else {}),
         **({"tokenizer": tokenizer.sha256} if tokenizer is not None else {}),
     }
     return "".join(f"# dataprep {name}={value}\n" for name, value in facts.items())

@@ -12,9 +12,10 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from dataprep.text.blocks import prefetch
 from dataprep.text.hashes import hash_bytes
 from dataprep.text.kernel import inlined, kernel
-from dataprep.text.spans import Bytes, Int, Int32s, Int64s, TextBuffers, UInt64s
+from dataprep.text.spans import Bytes, Floats, Int, Int32s, Int64s, TextBuffers, UInt64s
 
 Float32s = npt.NDArray[np.float32]
 BEGIN, END = 1, 2
@@ -26,6 +27,7 @@ _MULTIPLY = np.uint64(0x9E3779B97F4A7C15)
 _HIGH = np.uint64(0x80000000)
 _LOW = np.uint64(0x7FFFFFFF)
 _HALF = np.uint64(32)
+_SIGN = np.uint64(31)
 
 
 class Table(NamedTuple):
@@ -76,13 +78,14 @@ def find(key: np.uint64, slots: UInt64s) -> Int:
 @kernel
 def _scores(
     words: Int32s, order: Int, unigrams: UInt64s, slots: UInt64s, node: Int64s, value: UInt64s, length: Int64s,
-    backoffs: UInt64s, out: Float32s,
+    active: Int64s, keys: UInt64s, places: Int64s, backoffs: UInt64s, out: Float32s,
 ) -> None:  # fmt: skip
     """log10 p of each word of sentences that stand one after another, each from `<s>` on; 0 for `<s>` itself.
 
-    `node`, `value`, `length`: room for a block; `backoffs`: for a block and the word before it, each up to `MOST_WORDS`.
+    All from `node` to `places` are room for a block; `backoffs`: for a block and the word before it, each up to `MOST_WORDS`.
     """
     types = np.int64(unigrams.size)
+    size = np.int64(slots.size) >> 1
     bits = np.zeros(2, np.uint32)
     real = bits.view(np.float32)
     depth = np.int64(0)
@@ -98,20 +101,34 @@ def _scores(
             # So many words before this one are of its sentence; the sign says that the chain goes on.
             length[i] = min(depth, np.int64(order - 1)) << 8 | 1
             backoffs[(i + 1) * MOST_WORDS] = value[i] >> _HALF
+        live = count
+        for i in range(count):
+            active[i] = i
         for level in range(2, order + 1):
-            for i in range(count):
-                x = length[i]
-                if (x & 0xFF) != level - 1 or (x >> 8) < level - 1 or not value[i] & _HIGH:
-                    continue
-                key = np.uint64(node[i]) << _HALF | np.uint64(words[begin + i - level + 1])
-                at = find(key, slots)
-                if slots[2 * at] != key:
-                    continue
-                value[i] = slots[2 * at + 1]
-                node[i] = types + at
-                length[i] = x + 1
-                if level < order:
-                    backoffs[(i + 1) * MOST_WORDS + level - 1] = value[i] >> _HALF
+            n = np.int64(0)
+            for a in range(live):
+                i = active[a]
+                keys[n] = np.uint64(node[i]) << _HALF | np.uint64(words[max(begin + i - level + 1, np.int64(0))])
+                places[n] = home(keys[n], size)
+                prefetch(slots, 2 * places[n])
+                active[n] = i
+                n += np.int64((length[i] >> 8) >= level - 1) & np.int64(value[i] >> _SIGN & np.uint64(1))
+            live = np.int64(0)
+            for a in range(n):
+                at = places[a]
+                while slots[2 * at] != keys[a] and slots[2 * at] != EMPTY:
+                    at += 1
+                    if at == size:
+                        at = np.int64(0)
+                i = active[a]
+                active[live] = i
+                if slots[2 * at] == keys[a]:
+                    value[i] = slots[2 * at + 1]
+                    node[i] = types + at
+                    length[i] += 1
+                    if level < order:
+                        backoffs[(i + 1) * MOST_WORDS + level - 1] = value[i] >> _HALF
+                    live += 1
         for i in range(count):
             matched = length[i] & 0xFF
             bits[0] = np.uint32(value[i] & _LOW)
@@ -134,6 +151,9 @@ def scores(table: Table, words: Int32s) -> Float32s:
     """
     out = np.empty(len(words), np.float32)
     room = (
+        np.zeros(_BLOCK, np.int64),
+        np.zeros(_BLOCK, np.uint64),
+        np.zeros(_BLOCK, np.int64),
         np.zeros(_BLOCK, np.int64),
         np.zeros(_BLOCK, np.uint64),
         np.zeros(_BLOCK, np.int64),
@@ -191,6 +211,40 @@ def sentence_sums(p: Float32s, bounds: Int64s) -> Float32s:
     return out
 
 
+@kernel
+def _worst_windows(words: Int32s, p: Float32s, bounds: Int64s, window: Int, out: Floats) -> None:
+    for d in range(bounds.size - 1):
+        count = np.int64(0)
+        for i in range(bounds[d], bounds[d + 1]):
+            count += words[i] != BEGIN
+        windows = max((count + window // 2) // window, np.int64(1))
+        w = np.int64(1)
+        n = np.int64(0)
+        held = np.int64(0)
+        total = 0.0
+        least = np.inf
+        for i in range(bounds[d], bounds[d + 1]):
+            if words[i] == BEGIN:
+                continue
+            total += np.float64(p[i])
+            n += 1
+            held += 1
+            if n == w * count // windows:
+                least = min(least, total / held)
+                w += 1
+                held = np.int64(0)
+                total = 0.0
+        out[d] = least
+
+
+def worst_windows(words: Int32s, p: Float32s, bounds: Int64s, window: int) -> Floats:
+    """float64[documents]: the least mean log10 p of the windows that each document falls into, of about `window` words,
+    all equally long to within one; `</s>` counts as a word. Infinite for a document without words."""
+    out = np.empty(len(bounds) - 1, np.float64)
+    _worst_windows(words, p, bounds, window, out)
+    return out
+
+
 def frozen(table: Table) -> Table:
     """The same, not to be written to: kernels are compiled for one kind of array."""
     for array in table[1:]:
@@ -205,4 +259,5 @@ def warm(text: TextBuffers) -> None:
     table = frozen(Table(2, np.zeros(3, np.uint64), none, numbers, none.copy(), np.zeros(1, np.uint8), numbers.copy()))
     p = scores(table, np.array([BEGIN, END], np.int32))
     sentence_sums(p, np.array([0, 2], np.int64))
+    worst_windows(np.array([BEGIN, END], np.int32), p, np.array([0, 2], np.int64), 2)
     look_up(table, text.data, np.zeros(1, np.int32), np.ones(1, np.int32))
