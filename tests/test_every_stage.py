@@ -226,6 +226,8 @@ def whole_numbers(cls: type[Stage], field: str) -> set[Any]:
 
 def ladder(cls: type[Stage], field: str) -> list[Any]:
     default = cls.model_fields[field].default
+    if "perplexity" in cls.stage_name():
+        return [0.0, 1.0, 10.0, 100.0, 1000.0, 10_000.0, 100_000.0]
     if isinstance(default, int) or int in whole_numbers(cls, field):
         return [0, 1, 2, 5, 20, 200, 100_000]
     return (
