@@ -212,7 +212,9 @@ def nullable(cls: type[Stage], field: str) -> bool:
 def open_bounds(cls: type[Stage]) -> dict[str, Any]:
     """Every bound that can be turned off, turned off, for every language too."""
     bounds = [f for f in cls.model_fields if f.startswith(("min_", "max_")) and nullable(cls, f)]
-    config: dict[str, Any] = dict.fromkeys(bounds)
+    given = cls.examples[0].config if cls.examples else {}
+    required = {name: value for name, value in given.items() if cls.model_fields[name].is_required()}
+    config: dict[str, Any] = {**required, **dict.fromkeys(bounds)}
     for language, defaults in getattr(cls, "language_defaults", {}).items():
         config[language] = dict.fromkeys(defaults)
     return config

@@ -91,10 +91,10 @@ def train_lm(
         order=order,
         prune=tuple(_numbers("--prune", prune, int)),
         discount_fallback=_discounts(discount_fallback),
-        unit=unit,  # type: ignore[arg-type]
-        normalize=normalize,  # type: ignore[arg-type]
+        unit=unit,
+        normalize=normalize,
         language=language,
-        engine=engine,  # type: ignore[arg-type]
+        engine=engine,
     )
     making.check(settings)
     prepare(lambda line: click.echo(line, err=True))
@@ -135,7 +135,7 @@ def _discounts(given: str | None) -> tuple[float, float, float] | None:
 def _page(card: dict[str, Any]) -> str:
     from dataprep.retention import aligned
 
-    rows = [("words", "n-grams", "before pruning", "D1", "D2", "D3+")]
+    rows: list[tuple[str, ...]] = [("words", "n-grams", "before pruning", "D1", "D2", "D3+")]
     for k, (kept, every, amounts) in enumerate(
         zip(card["ngrams"], card["ngrams_before_pruning"], card["discounts"], strict=True), 1
     ):

@@ -46,8 +46,8 @@ def count(ids: UInt32s, history: UInt32s, order: Int, rows: UInt32s) -> None:
 
 @kernel
 def _emit(
-    level: Int, words: UInt32s, adjusted: UInt64s, marked: bool, out: UInt32s, filled: Int64s
-) -> None:  # fmt: skip
+    level: Int, words: UInt32s, adjusted: UInt64s, marked: bool | np.bool_, out: UInt32s, filled: Int64s
+) -> None:
     """Write the n-gram of `level + 1` words, in context order: its last word behind all others."""
     n = filled[level]
     for j in range(level):
@@ -89,24 +89,24 @@ def _adjust(
             adjusted[same - 1] += np.uint64(1)
         for j in range(order):
             words[j] = rows[i, j]
-        level = same
-        while level < order - 1 and words[level] != BEGIN:
-            adjusted[level] = np.uint64(1)
-            actual[level] = times
-            level += 1
-        valid[0] = level
-        if level < order - 1:
-            adjusted[level] = times
-            actual[level] = times
-            valid[0] = level + 1
+        top = same
+        while top < order - 1 and words[top] != BEGIN:
+            adjusted[top] = np.uint64(1)
+            actual[top] = times
+            top += 1
+        valid[0] = top
+        if top < order - 1:
+            adjusted[top] = times
+            actual[top] = times
+            valid[0] = top + 1
         else:
-            marked = times <= np.uint64(prune[level])
+            marked = times <= np.uint64(prune[top])
             if times < 5:
-                stats[level, np.int64(times)] += 1
-            stats[level, 5] += 1
-            stats[level, 6] += not marked
-            adjusted[level] = times
-            _emit(level, words, adjusted, marked, out, filled)
+                stats[top, np.int64(times)] += 1
+            stats[top, 5] += 1
+            stats[top, 6] += not marked
+            adjusted[top] = times
+            _emit(top, words, adjusted, marked, out, filled)
 
 
 @kernel

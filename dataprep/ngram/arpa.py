@@ -63,7 +63,7 @@ def head(path: Path) -> Head:
 
 
 @kernel
-def _number(data: Bytes, i: Int, stop: Int) -> tuple[Int, np.float64]:
+def _number(data: Bytes, i: Int, stop: Int) -> tuple[Int, float]:
     """Where the number at `i` ends, and it; -1 if there is none."""
     negative = i < stop and data[i] == 0x2D
     if negative or (i < stop and data[i] == 0x2B):
@@ -161,7 +161,7 @@ def _parse(
 def _insert(
     numbers: UInt32s, words: Int, p: UInt32s, backoff: UInt32s, closed: bool, unigrams: UInt64s, slots: UInt64s
 ) -> Int:
-    """Put n-grams of so many words into the table: 0, or what is wrong. `closed`: all that one begins with are there."""
+    """Put n-grams of so many words into the table: 0, or what is wrong. `closed`: what one begins with is there."""
     types = np.int64(unigrams.size)
     high = np.uint64(0x80000000)
     for i in range(p.size):

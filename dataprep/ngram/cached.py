@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from dataprep.errors import OutputError
 from dataprep.home import home
@@ -40,7 +41,8 @@ def table(path: Path, sha256: str) -> Table | None:
         return _read(made)
     except OSError as error:
         raise OutputError(
-            f"{folder}: can't hold the table of {path}: {error.strerror or error}; set DATAPREP_HOME to a folder with room"
+            f"{folder}: can't hold the table of {path}: {error.strerror or error}; set DATAPREP_HOME to a "
+            "folder with room"
         ) from error
 
 
@@ -52,7 +54,7 @@ def _make(path: Path, made: Path) -> None:
         except arpa.Open:
             found = None
         with temporary.open("wb") as file:
-            arrays = [] if found is None else list(found[1:])
+            arrays: list[npt.NDArray[Any]] = [] if found is None else [*found[1:]]
             head: dict[str, Any] = {"order": 0 if found is None else found.order, "arrays": []}
             at = _ALIGNED
             for array in arrays:

@@ -13,7 +13,6 @@ from typing import BinaryIO, NamedTuple
 
 import numpy as np
 
-from dataprep.errors import InputError
 from dataprep.ngram.adjusting import BEGIN, END, Adjusted, Float32s, adjust, count, discounts
 from dataprep.ngram.sorting import Sorter, read
 from dataprep.text.kernel import kernel
@@ -225,7 +224,7 @@ def _unigrams(
     out.write(b"\n\\1-grams:\n")
     for at in range(0, len(numbers), _ROWS):
         part = slice(at, at + _ROWS)
-        out.write(_lines(numbers[part, None], p[part], backoff[part], words))
+        out.write(_lines(numbers[part, None], p[part], backoff[part], words).data)
 
 
 @kernel
@@ -296,7 +295,7 @@ def _interpolate(
                 for n in range(0, len(p), _ROWS):
                     part = slice(n, n + _ROWS)
                     lines = _lines(held[0][part, :words], p[part], weight[part] if words < order else None, vocabulary)
-                    out.write(lines)
+                    out.write(lines.data)
             piece = next(inputs[need], None)
             if piece is None:
                 if need == 0:
@@ -350,7 +349,7 @@ def _decimal(value: np.float32, out: Bytes, n: Int) -> Int:
 def _write_lines(
     rows: UInt32s, p: Float32s, backoff: Float32s, longest: bool, letters: Bytes, starts: Int64s, out: Bytes
 ) -> Int:
-    n = np.int64(0)
+    n: Int = np.int64(0)
     for i in range(rows.shape[0]):
         n = _decimal(p[i], out, n)
         for j in range(rows.shape[1] - 1, -1, -1):
@@ -367,7 +366,7 @@ def _write_lines(
     return n
 
 
-def _lines(rows: UInt32s, p: Float32s, backoff: Float32s | None, words: tuple[Bytes, Int64s]) -> memoryview:
+def _lines(rows: UInt32s, p: Float32s, backoff: Float32s | None, words: tuple[Bytes, Int64s]) -> Bytes:
     """Lines of an ARPA file: log10 of the probability, the words, log10 of the back-off."""
     letters, starts = words
     size = int(np.diff(starts)[rows].sum()) + len(rows) * (rows.shape[1] + 30)
@@ -375,4 +374,4 @@ def _lines(rows: UInt32s, p: Float32s, backoff: Float32s | None, words: tuple[By
     log = np.minimum(np.log10(p), np.float32(0))
     weight = log if backoff is None else np.log10(backoff)
     rows = np.ascontiguousarray(rows)
-    return memoryview(out)[: _write_lines(rows, log, weight, backoff is None, letters, starts, out)]
+    return out[: _write_lines(rows, log, weight, backoff is None, letters, starts, out)]

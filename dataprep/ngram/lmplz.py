@@ -55,7 +55,7 @@ def estimate(
         for part in read(ids, 1, _TOKENS):
             some = np.ascontiguousarray(part[:, 0])
             lines = np.empty(int(np.diff(starts)[some].sum()) + len(some), np.uint8)
-            file.write(memoryview(lines)[: _as_text(some, letters, starts, lines)])
+            file.write(lines[: _as_text(some, letters, starts, lines)].data)
     command = [find(), "-o", str(settings.order), "-S", f"{room >> 20}M", "-T", str(folder / "lmplz")]
     command += ["--text", str(text), "--arpa", str(folder / "lmplz.arpa"), "--prune", *map(str, settings.prune)]
     if settings.discount_fallback is not None:

@@ -45,13 +45,11 @@ def check(tokenizer: Tokenizer) -> None:
 
 def words_of(tokenizer: Tokenizer) -> Words:
     known: dict[bytes, int] = {}
-    first, numbers, counts = [0], [], []
+    first, numbers, counts = [0], list[int](), list[int]()
     for token in range(tokenizer.vocab_size):
         piece = tokenizer.piece(token)
         counts.append(len(piece.split()))
-        for word in BLANK.split(piece.encode()):
-            if word:
-                numbers.append(known.setdefault(word, len(known)))
+        numbers += [known.setdefault(word, len(known)) for word in BLANK.split(piece.encode()) if word]
         first.append(len(numbers))
     return Words(tuple(known), np.array(first, np.int32), np.array(numbers, np.int32), np.array(counts, np.int32))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import lru_cache
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -93,7 +94,7 @@ class Scorer:
         logs = self._logs(sentences)
         sums = sentence_sums(logs.p, logs.bounds).astype(np.float64)
         # A document's are added in order, so that nothing depends on the batch.
-        total = np.array([sums[a:b].cumsum()[-1] if b > a else 0.0 for a, b in zip(first, first[1:], strict=False)])
+        total = np.array([sums[a:b].cumsum()[-1] if b > a else 0.0 for a, b in pairwise(first.tolist())])
         words = _added(logs.counts, first)
         met = _added((np.diff(logs.bounds) > 2).astype(np.int64), first) > 0
         length = words + np.diff(first)

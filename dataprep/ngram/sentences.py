@@ -146,5 +146,3 @@ def split(text: TextBuffers) -> tuple[Int32s, Int32s, Int64s]:
     start, end, first = np.empty(room, np.int32), np.empty(room, np.int32), np.zeros(len(text.offsets), np.int64)
     n = _split(text.offsets, text.data, blank, start, end, first)
     return start[:n], end[:n], first
-
-

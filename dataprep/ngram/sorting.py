@@ -36,9 +36,9 @@ def _one_digit(rows: UInt32s, column: Int, shift: Int, bits: Int, starts: Int64s
         starts[k] = at
         at += held
     for i in range(n):
-        k = (np.int64(rows[i, column]) >> shift) & mask
-        to = starts[k]
-        starts[k] = to + 1
+        group = (np.int64(rows[i, column]) >> shift) & mask
+        to = starts[group]
+        starts[group] = to + 1
         for j in range(size):
             out[to, j] = rows[i, j]
     return True

@@ -91,11 +91,8 @@ class Vocabulary:
         out = np.empty(len(start), np.uint32)
         at = 0
         while True:
-            at = int(
-                _number(
-                    data, start, end, at, self._slots, self._hashes, self._letters, self._starts, self._used, out
-                )  # fmt: skip
-            )
+            table = self._slots, self._hashes, self._letters, self._starts, self._used
+            at = int(_number(data, start, end, at, *table, out))
             if at == len(start):
                 return out
             self._grow(int(end[at] - start[at]))

@@ -48,7 +48,7 @@ def normalize(text: str) -> str:
 
 class _Table(NamedTuple):
     entries: UInt32s
-    """uint32[0x110000]: place in `letters` << 8 | bytes << 2 | 2 of what a character becomes; 0: it stays; or `_ODD`."""
+    """uint32[0x110000]: what a character becomes, its place in `letters` << 8 | bytes << 2 | 2; 0: it stays; `_ODD`."""
     letters: Bytes
     growth: int
     """How many times its bytes a character can take, rounded up."""

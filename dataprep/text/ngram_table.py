@@ -82,7 +82,7 @@ def _scores(
 ) -> None:  # fmt: skip
     """log10 p of each word of sentences that stand one after another, each from `<s>` on; 0 for `<s>` itself.
 
-    All from `node` to `places` are room for a block; `backoffs`: for a block and the word before it, each up to `MOST_WORDS`.
+    All from `node` to `places` are room for a block; `backoffs`: for a block and the word before it, `MOST_WORDS` each.
     """
     types = np.int64(unigrams.size)
     size = np.int64(slots.size) >> 1
@@ -248,7 +248,7 @@ def worst_windows(words: Int32s, p: Float32s, bounds: Int64s, window: int) -> Fl
 def frozen(table: Table) -> Table:
     """The same, not to be written to: kernels are compiled for one kind of array."""
     for array in table[1:]:
-        array.flags.writeable = False  # type: ignore[union-attr]
+        array.flags.writeable = False
     return table
 
 

@@ -160,7 +160,9 @@ def shares(weights: Sequence[float], known: dict[int, int], size: int) -> list[i
 # ---------------------------------------------------------------- one source
 
 
-def batches(origin: Origin) -> Iterator[tuple[pa.RecordBatch, pa.LargeStringArray, np.ndarray[Any, np.dtype[np.int64]]]]:
+def batches(
+    origin: Origin,
+) -> Iterator[tuple[pa.RecordBatch, pa.LargeStringArray, np.ndarray[Any, np.dtype[np.int64]]]]:
     """Batches with their text and the bytes of each document. Raises InputError for a shard that is not the one that
     the manifest lists, or can't be read."""
     store = Store(origin.folder)

@@ -39,9 +39,9 @@ class Perplexity(Scored):
     document is dropped.
 
     Chinese: SentencePiece finds pieces in unsegmented text, so Chinese needs nothing of its own but a model; a model of
-    `unit: words` reads each Han character as a word. Values of different models can't be compared: CCNet's cut-offs for
-    Chinese are 1460 and 1950, for English 340 and 520, and say nothing about other models. A document in a language
-    without a model has no score and is kept.
+    words (`train-lm --unit words`) reads each Han character as one. Values of different models can't be compared:
+    CCNet's cut-offs for Chinese are 1460 and 1950, for English 340 and 520, and say nothing about other models. A
+    document in a language without a model has no score and is kept.
     """
 
     model: str | dict[Code, str]

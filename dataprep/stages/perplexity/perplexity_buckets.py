@@ -58,7 +58,7 @@ class PerplexityBuckets(Map):
         which = np.select([np.isnan(values) | np.isnan(head), values < head, values < tail], [3, 0, 1], 2)
         return {f"{self.prefix}.bucket": pa.array(_NAMES, pa.string()).take(pa.array(which))}
 
-    def _cuts(self, docs: Documents) -> tuple[np.ndarray, np.ndarray]:  # type: ignore[type-arg]
+    def _cuts(self, docs: Documents) -> tuple[np.ndarray, np.ndarray]:
         languages = docs.languages()
         if self.of is not None:
             found = quantiles.load(docs.artefacts[self.of])

@@ -88,9 +88,9 @@ class PerplexityScores(Map):
         from dataprep.ngram.scoring import scorer
 
         named = self.model if isinstance(self.model, dict) else {None: self.model}
-        if isinstance(self.tokenizer, dict):
-            if unknown := sorted(self.tokenizer.keys() - {code for code in named if code is not None}):
-                raise UsageError(f"perplexity: tokenizer: '{unknown[0]}' has no model")
+        pairs = self.tokenizer if isinstance(self.tokenizer, dict) else {}
+        if unknown := sorted(pairs.keys() - {code for code in named if code is not None}):
+            raise UsageError(f"perplexity: tokenizer: '{unknown[0]}' has no model")
         for language, model in named.items():
             tokenizer = self.tokenizer
             if isinstance(tokenizer, dict):
