@@ -169,3 +169,11 @@ def by_lmplz(
     if done.returncode:
         out.unlink(missing_ok=True)
     return out, done.stderr
+
+
+def by_kenlm_text(model: Path, lines: Sequence[str]) -> list[list[float]]:
+    """log10 p of every word of each line and of its end, by KenLM."""
+    import kenlm
+
+    loaded = kenlm.Model(str(model))
+    return [[p for p, _, _ in loaded.full_scores(line)] for line in lines]

@@ -102,7 +102,7 @@ def test_tiny_and_odd_inputs(program: Path, name: str, order: int, tmp_path: Pat
 @pytest.mark.parametrize("seed", range(6))
 def test_random_corpora(program: Path, seed: int, tmp_path: Path) -> None:
     rng = random.Random(seed)
-    words = rng.sample(CHINESE, 8) + ["a", "b"]
+    words = [*rng.sample(CHINESE, 8), "a", "b"]
     lines = [" ".join(rng.choices(words, k=rng.choice([0, 1, 2, 5, 30]))) for _ in range(rng.choice([5, 40, 200]))]
     order = rng.randint(2, 6)
     fallback = (rng.uniform(0, 1), rng.uniform(0, 2), rng.uniform(0, 3))

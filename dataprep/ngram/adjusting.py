@@ -45,9 +45,7 @@ def count(ids: UInt32s, history: UInt32s, order: Int, rows: UInt32s) -> None:
 
 
 @kernel
-def _emit(
-    level: Int, words: UInt32s, adjusted: UInt64s, marked: bool | np.bool_, out: UInt32s, filled: Int64s
-) -> None:
+def _emit(level: Int, words: UInt32s, adjusted: UInt64s, marked: bool | np.bool_, out: UInt32s, filled: Int64s) -> None:
     """Write the n-gram of `level + 1` words, in context order: its last word behind all others."""
     n = filled[level]
     for j in range(level):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import lru_cache
 from itertools import pairwise
 from pathlib import Path
+from textwrap import shorten
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -221,7 +222,8 @@ def _by_kenlm(file: Path) -> Any:
     try:
         return kenlm.Model(str(file), config)
     except OSError as error:
-        raise InputError(f"{file}: not a language model that KenLM reads: {' '.join(str(error).split())}") from error
+        why = shorten(str(error).rpartition(" threw ")[2], 200, placeholder="…")
+        raise InputError(f"{file}: not a language model that KenLM reads: {why}") from error
 
 
 # ---------------------------------------------------------------- by what settings say

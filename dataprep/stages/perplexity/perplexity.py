@@ -56,7 +56,7 @@ class Perplexity(Scored):
     window_words: Annotated[int, Field(ge=2)] | None = 512
     """Words of a window of `worst_window`; a document falls into equal windows of about this size. null: no windows."""
     buckets: Literal["ccnet", "corpus"] | None = None
-    """`ccnet`: by CCNet's published cut-offs of 48 languages, right for its models only. `corpus`: by the percentiles of
+    """`ccnet`: by CCNet's published cut-offs of 48 languages, right for its models only. `corpus`: by percentiles of
     this corpus, each language by its own: a second pass over the stored scores."""
     shares: tuple[Fraction, Fraction] = (0.3, 0.6)
     """Of `buckets: corpus`: where the head ends and where the tail begins. CCNet: .3 and .6."""
