@@ -44,7 +44,11 @@ import click
 )
 @click.option("--engine", type=click.Choice(["builtin", "lmplz"]), default="builtin", help="lmplz: KenLM's program.")
 @click.option(
-    "--memory-mb", type=click.IntRange(256), default=2048, show_default=True, help="Hold no more; the rest is on disk."
+    "--memory-mb",
+    type=click.IntRange(512),
+    default=2048,
+    show_default=True,
+    help="Most memory of this process; what is more is sorted on disk.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the card instead of a summary.")
 def train_lm(

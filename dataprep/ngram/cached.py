@@ -7,6 +7,7 @@ import json
 import mmap
 import os
 import secrets
+import time
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from dataprep.text.ngram_table import Table
 
 _VERSION = 1
 _ALIGNED = 4096
+_STALE_DAYS = 30
 
 
 def table(path: Path, sha256: str) -> Table | None:
@@ -38,6 +40,8 @@ def table(path: Path, sha256: str) -> Table | None:
                 fcntl.flock(lock, fcntl.LOCK_EX)
                 if not made.exists():
                     _make(path, made)
+                    _forget_stale(folder)
+        os.utime(made)
         return _read(made)
     except OSError as error:
         raise OutputError(
@@ -69,6 +73,14 @@ def _make(path: Path, made: Path) -> None:
         os.replace(temporary, made)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def _forget_stale(folder: Path) -> None:
+    """Remove tables that nobody has asked for in a month: they can be made again."""
+    oldest = time.time() - _STALE_DAYS * 86400
+    for other in folder.iterdir():
+        if other.stat().st_mtime < oldest:
+            other.unlink(missing_ok=True)
 
 
 def _read(made: Path) -> Table | None:

@@ -175,12 +175,14 @@ class Scorer:
         return np.concatenate(parts), bounds
 
     def _logs_of_kenlm(self, text: TextBuffers) -> Logs:
-        rows = np.arange(len(text.offsets) - 1)
         if self.unit == "pieces":
             assert self.tokenizer is not None
-            lines = pieces.surfaces(self.tokenizer, text, rows)
+            lines = pieces.lines(self.tokenizer, text)
         elif self.unit == "spaces":
-            lines = [text.data[text.offsets[i] : text.offsets[i + 1]].tobytes().decode() for i in rows.tolist()]
+            lines = [
+                text.data[text.offsets[i] : text.offsets[i + 1]].tobytes().decode()
+                for i in range(len(text.offsets) - 1)
+            ]
         else:
             start, end, first = self._spans(text)
             spans = [text.data[a:b].tobytes().decode() for a, b in zip(start.tolist(), end.tolist(), strict=True)]
