@@ -232,6 +232,16 @@ def parts_of(config: dict[str, Any]) -> Any:
     return parse(pipeline, "test").parts
 
 
+def test_a_language_has_bounds_of_its_own(tmp_path: Path) -> None:
+    en = train(tmp_path / "en", LINES)
+    docs = documents({"text": ["zz the qq xx"] * 3, "language": ["en", "zh", "fr"]})
+    config = {"model": str(en), "max_perplexity": 2.5, "zh": {"max_perplexity": 1e9}, "fr": {"max_perplexity": None}}
+    _, reasons = apply(parts_of(config), docs, tmp_path / "work")
+    assert reasons == {0: "high_perplexity"}
+    with pytest.raises(UsageError, match="unknown setting"):
+        parts_of({"model": str(en), "zh": {"max_perplexiti": 3}})
+
+
 def test_published_cut_offs() -> None:
     assert PUBLISHED["en"] == (340, 520)
     assert PUBLISHED["zh"] == (1460, 1950)
