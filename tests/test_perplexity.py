@@ -6,6 +6,7 @@ import json
 import math
 import random
 import shutil
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -20,12 +21,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from language_models import ARPA, by_kenlm_text, estimated, train
 from odd_text import PIECES, odd_text
-from runs import dataprep, error, make_plan, manifest, run_here, write_pipeline
+from runs import error, make_plan, manifest, run_here, write_pipeline
 from token_corpora import PROSE, sentencepiece_model
 
 from dataprep.documents import documents
 from dataprep.errors import InputError, UsageError
-from dataprep.home import home
+from dataprep.models import install
 from dataprep.ngram import arpa
 from dataprep.ngram.scoring import Scorer, scorer
 from dataprep.ngram.sentences import text_of
@@ -66,17 +67,31 @@ def ccnet_models(folder: Path) -> tuple[Path, Path]:
 
 
 @pytest.fixture(scope="module")
+def models_as_published(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """Of the kind of CCNet's own tokenizers: unigram pieces, NFKC, characters that are unknown."""
+    folder = tmp_path_factory.mktemp("unigram")
+    kind = {"model_type": "unigram", "normalization_rule_name": "nmt_nfkc", "remove_extra_whitespaces": True}
+    tokenizer = sentencepiece_model(
+        folder / "tokenizer.model", **kind, byte_fallback=False, add_dummy_prefix=True, vocab_size=90
+    )
+    return tokenizer, train(folder / "lm", [*LINES, PROSE], tokenizer, normalize="ccnet", order=4)
+
+
+@pytest.fixture(scope="module")
 def models(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     return ccnet_models(tmp_path_factory.mktemp("ccnet"))
 
 
 def ccnet_perplexity(text: str, tokenizer: Path, model: Path) -> float:
     """The formula, with sentencepiece and kenlm themselves; NaN for a text without pieces."""
-    processor = sentencepiece.SentencePieceProcessor(model_file=str(tokenizer))
+    processor, loaded = _loaded(tokenizer, model)
     line = " ".join(processor.EncodeAsPieces(ccnet.normalize(text)))
-    if not line:
-        return math.nan
-    return round(10.0 ** (-kenlm.Model(str(model)).score(line) / (len(line.split()) + 1)), 1)
+    return round(10.0 ** (-loaded.score(line) / (len(line.split()) + 1)), 1) if line else math.nan
+
+
+@cache
+def _loaded(tokenizer: Path, model: Path) -> tuple[Any, Any]:
+    return sentencepiece.SentencePieceProcessor(model_file=str(tokenizer)), kenlm.Model(str(model))
 
 
 # ---------------------------------------------------------------- normalisation
@@ -119,6 +134,15 @@ def test_ccnet_s_formula_on_any_text(models: tuple[Path, Path], texts: list[str]
     expected = [ccnet_perplexity(text, models[0], models[1] / "lm.arpa") for text in texts]
     np.testing.assert_array_equal(found, expected)
     assert (np.isnan(worst) == np.isnan(found)).all()
+
+
+@given(st.lists(odd_text, min_size=1, max_size=6))
+@settings(deadline=None, max_examples=40)
+def test_ccnet_s_formula_with_a_tokenizer_of_its_kind(models_as_published: tuple[Path, Path], texts: list[str]) -> None:
+    tokenizer, model = models_as_published
+    found, _ = scorer(str(model), None, True).score(text_of([*GOLDEN_TEXTS, *texts]), None)
+    expected = [ccnet_perplexity(text, tokenizer, model / "lm.arpa") for text in [*GOLDEN_TEXTS, *texts]]
+    np.testing.assert_array_equal(found, expected)
 
 
 def test_tables_and_kenlm_agree(tmp_path: Path) -> None:
@@ -252,7 +276,7 @@ def test_published_cut_offs() -> None:
     assert cutoffs["fr"] == (180, 330)
 
 
-def test_buckets_of_this_corpus_in_a_run(tmp_path: Path) -> None:
+def test_buckets_of_this_corpus_in_a_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Thirds of each language; a model by name; keeping the head scores nothing again."""
     model = train(tmp_path / "lm", LINES)
     rng = random.Random(3)
@@ -264,10 +288,8 @@ def test_buckets_of_this_corpus_in_a_run(tmp_path: Path) -> None:
     rows.append({"text": "", "language": "en"})
     (tmp_path / "in").mkdir()
     pq.write_table(pa.Table.from_pylist(rows), tmp_path / "in" / "rows.parquet")
-    own = tmp_path / "home"  # with the kernels of the other one
-    own.mkdir()
-    (own / "kernels").symlink_to(home() / "kernels")
-    dataprep("models", "install", "my-lm", "--from", model / "lm.arpa", DATAPREP_HOME=str(own))
+    monkeypatch.setenv("DATAPREP_HOME", str(tmp_path / "home"))
+    install("my-lm", str(model / "lm.arpa"))
     stage = {"model": str(model), "buckets": "corpus", "shares": [0.4, 0.8]}
     source = {"parquet": str(tmp_path / "in")}
     run_here(make_plan(write_pipeline(tmp_path, [{"perplexity": stage}], source=source)))
@@ -279,12 +301,14 @@ def test_buckets_of_this_corpus_in_a_run(tmp_path: Path) -> None:
         assert [bucket for _, bucket in scored] == ["head"] * 12 + ["middle"] * 12 + ["tail"] * 6
     assert [r["perplexity.bucket"] for r in found if not r["text"]] == ["all"]
     write_pipeline(tmp_path, [{"perplexity": {**stage, "keep": ["head", "all"]}}], source=source)
-    dataprep("run", tmp_path / "pipeline.yaml", "--workers", 1, DATAPREP_HOME=str(own))
+    run_here(make_plan(tmp_path / "pipeline.yaml"))
     ledger = manifest(tmp_path / "out")
     assert json.dumps(ledger).count("in_tail") >= 1
     assert pq.read_table(tmp_path / "out/documents").num_rows == 25
     by_name = write_pipeline(tmp_path, [{"perplexity": {"model": "my-lm"}}], source=source)
-    assert "perplexity" in dataprep("plan", by_name, DATAPREP_HOME=str(own)).stdout
+    run_here(make_plan(by_name))
+    again = pq.read_table(tmp_path / "out/documents").column("perplexity.score").to_pylist()
+    assert again == [row["perplexity.score"] for row in found]
 
 
 # ---------------------------------------------------------------- what is wrong
@@ -347,7 +371,8 @@ def test_a_bad_model_stops_the_plan(broken: Path, tmp_path: Path) -> None:
     stages: list[Any] = [{"perplexity": {"model": str(broken / "number.arpa")}}]
     assert "line 13" in error("run", write_pipeline(tmp_path, stages), code=2)
     stages = [{"perplexity": {"model": {"en": str(broken / "good.arpa")}}}]
-    assert "language" in error("plan", write_pipeline(tmp_path, stages), code=2)
+    with pytest.raises(UsageError, match="language"):
+        make_plan(write_pipeline(tmp_path, stages))
 
 
 @pytest.mark.parametrize(
