@@ -7,6 +7,7 @@ import math
 import random
 import shutil
 from functools import cache
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -224,13 +225,18 @@ def test_lines_are_sentences_and_windows_show_the_worst_part(tmp_path: Path) -> 
     good, bad = "the fox jumps over a dog\n" * 20, "zz qq xx yy kk jj ww vv\n"
     texts = [good, good + bad + good, bad, "\n \n", "the dog", good * 3 + bad]
     score, worst = scorer(str(model), None, None).score(text_of(texts), 10)
-    for text, found in zip(texts, score, strict=True):
+    for text, found, high in zip(texts, score, worst, strict=True):
         lines = [line for line in text.split("\n") if line.strip()]
         if not lines:
             assert math.isnan(found)
             continue
         total = sum(kenlm_model.score(line) for line in lines)
         assert found == pytest.approx(10 ** (-total / sum(len(line.split()) + 1 for line in lines)), rel=1e-6)
+        logs = np.array([p for line in lines for p, _, _ in kenlm_model.full_scores(line)])
+        windows = max(1, (len(logs) + 5) // 10)
+        cuts = [w * len(logs) // windows for w in range(windows + 1)]
+        means = [logs[a:b].mean() for a, b in pairwise(cuts)]
+        assert high == pytest.approx(10 ** -min(means), rel=1e-6)
     assert score[0] < score[1] < score[2]
     assert worst[0] == pytest.approx(score[0], rel=0.5)
     assert worst[1] > 5 * score[1]
