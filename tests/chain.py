@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+from language_models import example_language_model
 from token_corpora import example_tokenizer
 
 from dataprep import schema
@@ -20,9 +22,14 @@ from dataprep.store import describe
 def parts(name: str, config: dict[str, object]) -> tuple[Placed, ...]:
     """The parts that a stage with this config expands to; a file that it names is a real one."""
     pipeline = parse({"name": "test", "source": {"jsonl": "x"}, "output": "x", "stages": [{name: config}]}, "test")
+    if pipeline.parts[0].stage.stage_name() == "perplexity_scores":
+        model = example_language_model()
+        named: Any = pipeline.parts[0].stage
+        models = {code: str(model) for code in named.model} if isinstance(named.model, dict) else str(model)
+        return (pipeline.parts[0]._replace(stage=named.model_copy(update={"model": models})), *pipeline.parts[1:])
     if "tokenizer" in pipeline.parts[0].stage.paths:
-        model = {"tokenizer": str(example_tokenizer())}
-        return (pipeline.parts[0]._replace(stage=pipeline.parts[0].stage.model_copy(update=model)),)
+        tokenizer = {"tokenizer": str(example_tokenizer())}
+        return (pipeline.parts[0]._replace(stage=pipeline.parts[0].stage.model_copy(update=tokenizer)),)
     return pipeline.parts
 
 

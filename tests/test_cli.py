@@ -124,6 +124,8 @@ def test_help_is_fast() -> None:
         "pydantic",
         "fsspec",
         "fasttext",
+        "kenlm",
+        "sentencepiece",
     ]
     code = (
         "import sys; sys.argv = ['dataprep', '--help']\n"
@@ -180,6 +182,8 @@ PRINTS = [
     ("tokenize out/towns --tokenizer tiny.model --output tokens --dry-run", ["  pass 1     tokenize", "cached"]),
     ("train-tokenizer out/towns --vocab-size 300 --output t", ["t/tokenizer.model: ", "sample of", "round trip: 0 "]),
     ("train-tokenizer out/towns --vocab-size 300 --output t --json", [" \"tokenizer\": {", "tokenizer.model"]),
+    ("train-lm out/towns --order 2 --discount-fallback --output lm", ["lm/lm.arpa: made, sha256", "20 sentences, "]),
+    ("train-lm out/towns --order 2 --discount-fallback --output lm --json", [' "file": "lm.arpa",', ' "ngrams": [']),
     ("models list", ["lid.176"]),
     ("--version", ["dataprep, version "]),
 ]  # fmt: skip

@@ -212,7 +212,9 @@ def nullable(cls: type[Stage], field: str) -> bool:
 def open_bounds(cls: type[Stage]) -> dict[str, Any]:
     """Every bound that can be turned off, turned off, for every language too."""
     bounds = [f for f in cls.model_fields if f.startswith(("min_", "max_")) and nullable(cls, f)]
-    config: dict[str, Any] = dict.fromkeys(bounds)
+    given = cls.examples[0].config if cls.examples else {}
+    required = {name: value for name, value in given.items() if cls.model_fields[name].is_required()}
+    config: dict[str, Any] = {**required, **dict.fromkeys(bounds)}
     for language, defaults in getattr(cls, "language_defaults", {}).items():
         config[language] = dict.fromkeys(defaults)
     return config
@@ -226,6 +228,8 @@ def whole_numbers(cls: type[Stage], field: str) -> set[Any]:
 
 def ladder(cls: type[Stage], field: str) -> list[Any]:
     default = cls.model_fields[field].default
+    if "perplexity" in cls.stage_name():
+        return [0.0, 1.0, 10.0, 100.0, 1000.0, 10_000.0, 100_000.0]
     if isinstance(default, int) or int in whole_numbers(cls, field):
         return [0, 1, 2, 5, 20, 200, 100_000]
     return (

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from llvmlite import ir  # type: ignore[import-untyped]
 from numba import types
+from numba.core import cgutils
 from numba.extending import intrinsic
 
 from dataprep.text.spans import Bytes, Int
@@ -130,3 +131,21 @@ lowest: Any = _lowest
 """int64 of a uint64: number of the lowest bit that is set; 64 if none is."""
 ones: Any = _ones
 """int64 of a uint64: how many bits are set."""
+
+
+@intrinsic
+def _prefetch(typing: Any, data: Any, i: Any) -> tuple[Any, Callable[..., Any]]:
+    def build(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        array = context.make_array(signature.args[0])(context, builder, args[0])
+        place = builder.bitcast(builder.gep(array.data, [args[1]]), ir.IntType(8).as_pointer())
+        number = ir.IntType(32)
+        form = ir.FunctionType(ir.VoidType(), [place.type, number, number, number])
+        fetch: Any = cgutils.get_or_insert_function(builder.module, form, "llvm.prefetch.p0")  # type: ignore[no-untyped-call]
+        builder.call(fetch, [place, number(0), number(3), number(1)])
+        return context.get_dummy_value()
+
+    return types.void(data, types.intp), build
+
+
+prefetch: Any = _prefetch
+"""`prefetch(data, i)`: have item i of an array brought into the cache, without waiting for it."""

@@ -138,7 +138,7 @@ def _weights(origins: Sequence[Origin]) -> list[float]:
 
 
 def _size(origin: Origin) -> int:
-    return sum(int(sizes.sum()) for _, _, sizes in _texts(origin))
+    return sum(int(sizes.sum()) for _, _, sizes in batches(origin))
 
 
 def shares(weights: Sequence[float], known: dict[int, int], size: int) -> list[int]:
@@ -160,7 +160,9 @@ def shares(weights: Sequence[float], known: dict[int, int], size: int) -> list[i
 # ---------------------------------------------------------------- one source
 
 
-def _texts(origin: Origin) -> Iterator[tuple[pa.RecordBatch, pa.LargeStringArray, np.ndarray[Any, np.dtype[np.int64]]]]:
+def batches(
+    origin: Origin,
+) -> Iterator[tuple[pa.RecordBatch, pa.LargeStringArray, np.ndarray[Any, np.dtype[np.int64]]]]:
     """Batches with their text and the bytes of each document. Raises InputError for a shard that is not the one that
     the manifest lists, or can't be read."""
     store = Store(origin.folder)
@@ -194,7 +196,7 @@ def _take(origin: Origin, quota: int) -> Sampled:
     held: list[tuple[int, Document]] = []
     held_bytes = all_documents = all_bytes = 0
     limit: int | None = None
-    for batch, text, sizes in _texts(origin):
+    for batch, text, sizes in batches(origin):
         keys = _keys(origin.name, text)
         all_documents += batch.num_rows
         all_bytes += int(sizes.sum())
