@@ -111,7 +111,9 @@ def _bounds(
     here = table.slice(int(np.searchsorted(rows.passes[number].rows, row)), 1).combine_chunks()
     language = rows.languages[row].as_py()
     for rule in judge.rules:
-        docs = Documents(pa.RecordBatch.from_arrays([c.combine_chunks() for c in here.columns], names=here.column_names))
+        docs = Documents(
+            pa.RecordBatch.from_arrays([c.combine_chunks() for c in here.columns], names=here.column_names)
+        )
         if rule.column in here.column_names and Thresholds(rules=(rule,)).reasons(docs)[0].is_valid:
             same = next((r for r in other.rules if (r.column, r.reason) == (rule.column, rule.reason)), None)
             bounds = (_bound(rule, language), None if same is None else _bound(same, language))

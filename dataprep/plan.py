@@ -432,8 +432,12 @@ def verdict_columns(plan: Plan, this: Pass) -> pa.Schema:
         "reason": pa.field("reason", pa.string()),
         schema.BYTES: pa.field(schema.BYTES, pa.int64(), nullable=False),
     }
-    compared = {name for _, stage in this.parts if isinstance(stage, Filter) and stage.compares for name in stage.needs()}
-    given = [pa.field(*one) for _, stage in this.parts if isinstance(stage, Map) for one in stage.gives().items() if one[1]]
+    compared = {
+        name for _, stage in this.parts if isinstance(stage, Filter) and stage.compares for name in stage.needs()
+    }
+    given = [
+        pa.field(*one) for _, stage in this.parts if isinstance(stage, Map) for one in stage.gives().items() if one[1]
+    ]
     for field in [*(f for f in came if f.name in compared | {schema.LANGUAGE}), *given]:
         bulky = pa.types.is_large_string(field.type) or pa.types.is_nested(field.type)
         if not bulky and field.name not in fields:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from fractions import Fraction
 from typing import Any, NamedTuple
 from unicodedata import east_asian_width
 
@@ -113,7 +114,7 @@ def _by_documents(counts: dict[str, dict[str, int]]) -> list[tuple[str, dict[str
 
 # ---------------------------------------------------------------- bias
 
-FOUR_FIFTHS = 0.8
+FOUR_FIFTHS = Fraction(4, 5)
 """Least ratio of a group's keep rate to that of all others: the rule by which US employment law (29 CFR 1607.4 D)
 suspects a selection of adverse impact."""
 ENOUGH = 50
@@ -145,7 +146,7 @@ def suspicions(manifest: dict[str, Any], by: str) -> list[Suspicion]:
         for name, (n, kept) in groups.items():
             if n >= ENOUGH and came - n >= ENOUGH:
                 others = (left - kept) / (came - n)
-                if kept / n < FOUR_FIFTHS * others:
+                if kept * (came - n) < FOUR_FIFTHS * n * (left - kept):
                     found.append(Suspicion(stage["name"], name, n, kept / n, others))
     return found
 
@@ -184,7 +185,7 @@ def keep_rates(manifest: dict[str, Any], by: str) -> str:
         for s in suspicions(manifest, by)
     ]
     blocks.append(
-        f"! marks less than {FOUR_FIFTHS:g} of the rate of all others, both of at least {ENOUGH} documents; "
+        f"! marks less than {float(FOUR_FIFTHS):g} of the rate of all others, both of at least {ENOUGH} documents; "
         f"documents dropped as `{_ASKED}` are not counted"
     )
     return "\n".join(blocks)

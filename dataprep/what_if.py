@@ -202,7 +202,9 @@ def _locate(pipe: Pipeline, rows: Rows, number: int) -> None:
     for label in dict.fromkeys(part.entry for part in pipe.parts[one.first : last]):
         mine = np.asarray(pc.fill_null(pc.equal(stage, label), False))
         filters = [
-            n for n in range(one.first, last) if pipe.parts[n].entry == label and isinstance(pipe.parts[n].stage, Filter)
+            n
+            for n in range(one.first, last)
+            if pipe.parts[n].entry == label and isinstance(pipe.parts[n].stage, Filter)
         ]
         left = mine
         for n in filters[:-1]:

@@ -89,7 +89,11 @@ def _page(run: Run, rows: Rows, now: Outcome, outcomes: Sequence[Outcome], count
     for n, one in enumerate((now, *outcomes)):
         kept, unknown = one.fate == KEPT, int((one.fate == UNKNOWN).sum())
         sums = total(rows, kept, counts)
-        amounts = [f"{sums.documents:,}", f"{sums.documents / max(1, len(rows.places)):.1%}", f"{sums.bytes / 1e6:,.2f}"]
+        amounts = [
+            f"{sums.documents:,}",
+            f"{sums.documents / max(1, len(rows.places)):.1%}",
+            f"{sums.bytes / 1e6:,.2f}",
+        ]
         if counts is not None:
             amounts.append(f"{sums.tokens:,}" + ("+" if sums.uncounted else ""))
         values = [_value(one.settings[target]) + (" (now)" if not n else "") for target in targets]

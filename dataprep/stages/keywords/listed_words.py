@@ -19,6 +19,8 @@ class ListedWords(Filter):
     Compares counts that `keyword_counts` gave. The same in every language.
     """
 
+    compares: ClassVar[bool] = True
+
     columns: Annotated[dict[str, str], Field(min_length=1)]
     """Counts, and the reason to give for a document whose count is not 0; the first such column names it."""
     keep_ratio: Fraction = 0.0
@@ -32,7 +34,7 @@ class ListedWords(Filter):
     )
 
     def needs(self) -> tuple[str, ...]:
-        return tuple(self.columns)
+        return (*self.columns, schema.ID)
 
     def defects(self) -> tuple[str, ...]:
         return tuple(dict.fromkeys(self.columns.values()))

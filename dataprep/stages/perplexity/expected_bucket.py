@@ -17,6 +17,8 @@ _DEFECTS = {"head": "in_head", "middle": "in_middle", "tail": "in_tail", "all": 
 class ExpectedBucket(Filter):
     """Keep documents whose bucket is wanted. Used through `perplexity`."""
 
+    compares: ClassVar[bool] = True
+
     column: str = "perplexity.bucket"
     """The bucket."""
     keep: tuple[Bucket, ...]

@@ -41,6 +41,8 @@ class Threshold(Filter):
     Chinese, and in every language, it does the same, unless `languages` has bounds for it.
     """
 
+    compares: ClassVar[bool] = True
+
     column: Annotated[str, Field(min_length=1)]
     """The column to look at: `quality.hq`, `gopher_quality.words`, `licence`."""
     min: float | None = None
