@@ -1,0 +1,1 @@
+"""fastText classifiers: reading their files, training, measuring. What a stage or a command says of them is theirs."""
