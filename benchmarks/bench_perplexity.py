@@ -5,7 +5,7 @@
 `train` estimates a model of order 5 on 50 MB of English, as `lmplz` does (a Release build of kenlm 0.3.0's sources), on
 one core, by turns, and then with less and less memory. `score` gives each of several thousand web pages its perplexity
 by a 5-gram model of SentencePiece pieces, as cc_net does (a checkout of facebookresearch/cc_net): normalise, encode,
-score, document by document; every value must be the same.
+score, document by document; every value must be the same. And the same of Chinese documentation.
 """
 
 from __future__ import annotations
@@ -155,6 +155,17 @@ def apart(ours: Path, theirs: Path) -> float:
 def score(data: Path, options: argparse.Namespace) -> dict[str, Any]:
     if not options.ccnet or not Path(options.ccnet, "cc_net/perplexity.py").exists():
         raise SystemExit("give --ccnet, a checkout of facebookresearch/cc_net")
+    pages = list(documents(data, "en_web_text"))
+    cut = next(n for n in range(len(pages)) if sum(len(p.encode()) for p in pages[:n]) > SCORED_MB * 1e6)
+    chinese = [text for name in ("zh_oiwiki", "zh_d2l", "zh_react_vue_docs") for text in documents(data, name)]
+    return {
+        "English": _beside_ccnet(pages[:cut], [*pages[cut:], *english_books(data, 30_000_000)], options),
+        "Chinese": _beside_ccnet(list(documents(data, "zh_javaguide")), chinese, options),
+    }
+
+
+def _beside_ccnet(scored: list[str], learnt: list[str], options: argparse.Namespace) -> dict[str, Any]:
+    """Both on some documents, by a model of others."""
     import pyarrow as pa
 
     from dataprep.ngram.scoring import scorer
@@ -162,9 +173,6 @@ def score(data: Path, options: argparse.Namespace) -> dict[str, Any]:
 
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        pages = list(documents(data, "en_web_text"))
-        cut = next(n for n in range(len(pages)) if sum(len(p.encode()) for p in pages[:n]) > SCORED_MB * 1e6)
-        scored, learnt = pages[:cut], [*pages[cut:], *english_books(data, 30_000_000)]
         model, tokenizer = _models(folder, learnt)
         (folder / "scored").write_text("".join(json.dumps(text) + "\n" for text in scored))
         python = peers.python("ccnet", CCNET)
@@ -210,7 +218,7 @@ def score(data: Path, options: argparse.Namespace) -> dict[str, Any]:
             "values_that_differ": different,
             "parts_mb_s": parts,
         }
-        print(f"{len(scored)} pages, {size:.1f} MB: ours {spread(found['ours_mb_s'])} MB/s, cc_net "
+        print(f"{len(scored)} documents, {size:.1f} MB: ours {spread(found['ours_mb_s'])} MB/s, cc_net "
               f"{spread(found['ccnet_mb_s'])} MB/s: {found['times_faster']}x; {different} values differ")  # fmt: skip
         print(f"  of which, MB/s: {parts}")
         return found
