@@ -97,7 +97,7 @@ def _spelled() -> Int32s:
 
 @cache
 def contact_and_spam() -> Phrases:
-    """The trie of the phrases above; read-only. About 20 ms, once per process."""
+    """The trie of the phrases above; read-only. About 60 ms, once per process."""
     spelled = _spelled()
     slots = 1 << _SLOTS_BITS
     keys, nodes = np.full(slots, -1, np.int64), np.zeros(slots, np.int32)

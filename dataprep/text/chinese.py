@@ -72,7 +72,7 @@ def _common(c: str) -> bool:
 
 @cache
 def _bits() -> Bytes:
-    """uint8[0x110000], read-only. About 40 ms, once per process."""
+    """uint8[0x110000], read-only. About 50 ms, once per process."""
     classes = tables.classes()
     bits = np.where(classes >= tables.LETTER, np.uint8(_VISIBLE), np.uint8(0))
     bits[(classes == tables.SYMBOL) | (classes == tables.APOSTROPHE)] = _VISIBLE | _SIGN

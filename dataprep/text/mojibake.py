@@ -64,7 +64,7 @@ class Suspects(NamedTuple):
 
 @cache
 def suspects() -> Suspects:
-    """The tables of the ftfy that is installed. Needs ftfy; some ms, once per process."""
+    """The tables of the ftfy that is installed. Needs ftfy; about 100 ms, once per process."""
     from ftfy.badness import MOJIBAKE_CATEGORIES
 
     of = np.zeros(0x110000, np.uint16)

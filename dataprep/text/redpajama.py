@@ -1,18 +1,18 @@
-"""Counts behind RedPajama-v2's quality signals: raw words, sentences, lines raw and in plain spelling, word lists."""
+"""Counts behind RedPajama-v2's quality signals: raw words, sentences, lines raw and in plain spelling."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
 from functools import cache
 from typing import Final, NamedTuple
 
 import numpy as np
 
-from dataprep.text.hashes import hash_bytes, hash_spans
+from dataprep.text.hashes import hash_bytes
 from dataprep.text.kernel import inlined, kernel
-from dataprep.text.plain_words import plain_text, plain_words
-from dataprep.text.spans import Bytes, Floats, Int, Int64s, Spans, TextBuffers, UInt64s
+from dataprep.text.plain_words import plain_text
+from dataprep.text.spans import Bytes, Floats, Int, Int64s, TextBuffers, UInt64s
 from dataprep.text.utf8 import code_point, width
+from dataprep.text.word_sets import WordSets, within, word_sets
 
 _WORD: Final = 1
 """`\\w`."""
@@ -29,7 +29,6 @@ _FINAL: Final = 128
 """. ! ? ”"""
 
 _BULLETS: Final = "•‣▶◀◦■□▪▫–"
-_SPREAD = np.uint64(0x9E3779B97F4A7C15)
 _LOREM, _IPSUM = np.frombuffer(b"lorem", np.uint8), np.frombuffer(b"ipsum", np.uint8)
 _SCRIPT = np.frombuffer(b"javascript", np.uint8)
 
@@ -68,7 +67,7 @@ class PlainLines(NamedTuple):
 
 @cache
 def _kinds() -> Bytes:
-    """uint8[0x110000], read-only. About 200 ms, once per process."""
+    """uint8[0x110000], read-only. About 70 ms, once per process."""
     table = np.zeros(0x110000, np.uint8)
     for c in (*range(0xD800), *range(0xE000, 0x20000)):
         char = chr(c)
@@ -90,62 +89,6 @@ def _kinds() -> Bytes:
     table[[ord(c) for c in ".!?”"]] |= _FINAL
     table.setflags(write=False)
     return table
-
-
-class WordSets(NamedTuple):
-    """Sets of words or phrases, one after the other, as open-addressed tables of hashes."""
-
-    table: UInt64s
-    """uint64[slots]: hashes; 0: free."""
-    first: Int64s
-    """int64[sets + 1]: where each set's slots begin: a power of two of them."""
-    bits: Int64s
-    """int64[sets]: a set has 2^bits slots."""
-    sizes: Int64s
-    """int64[sets]: bits of the lengths in words there are: bit n for phrases of n words."""
-    begins: UInt64s
-    """uint64[sets, 64]: a sieve of 4,096 bits of the first words of its phrases."""
-
-
-def word_sets(sets: Sequence[Iterable[str]]) -> WordSets:
-    """Tables of the sets; words of a phrase stand between single spaces. Set 0 of the result is empty."""
-    tables, sizes = [np.zeros(1, np.uint64)], [0]
-    begins = np.zeros((len(sets) + 1, 64), np.uint64)
-    for number, phrases in enumerate(sets, 1):
-        chosen = sorted({phrase for phrase in phrases if phrase})
-        table = np.zeros(1 << max(4, 2 * len(chosen)).bit_length(), np.uint64)
-        lengths = 0
-        for phrase in chosen:
-            words = phrase.split(" ")
-            lengths |= 1 << min(len(words), 62)
-            raw = [word.encode() for word in words]
-            end = np.cumsum([len(word) for word in raw], dtype=np.int32)
-            start = (end - [len(word) for word in raw]).astype(np.int32)
-            joined = 0
-            hashes = hash_spans(start, end, np.frombuffer(b"".join(raw) + b"\0" * 8, np.uint8))
-            begins[number, int(hashes[0]) & 63] |= np.uint64(1) << (hashes[0] >> np.uint64(6) & np.uint64(63))
-            for h in hashes.tolist():
-                joined = (joined * int(_SPREAD) + h) & 0xFFFFFFFFFFFFFFFF
-            slot = joined >> (64 - (len(table).bit_length() - 1))
-            while table[slot]:
-                slot = (slot + 1) % len(table)
-            table[slot] = joined or 1
-        tables.append(table)
-        sizes.append(lengths)
-    first = np.zeros(len(tables) + 1, np.int64)
-    np.cumsum([len(table) for table in tables], out=first[1:])
-    bits = np.array([len(table).bit_length() - 1 for table in tables], np.int64)
-    return WordSets(np.concatenate(tables), first, bits, np.array(sizes, np.int64), begins)
-
-
-@inlined
-def _within(table: UInt64s, first: Int, bits: Int, h: np.uint64) -> bool:
-    """Whether the set of 2^bits slots from `first` on holds a hash; bits are 1 or more."""
-    h = h if h else np.uint64(1)
-    slot = np.int64(h >> np.uint64(64 - bits))
-    while table[first + slot] and table[first + slot] != h:
-        slot = (slot + 1) & ((np.int64(1) << bits) - 1)
-    return bool(table[first + slot] == h)
 
 
 @kernel
@@ -204,7 +147,7 @@ def _raw(
                     bare += np.int64(not seen & _LETTER)
                     capitals += np.int64(seen & _UPPER != 0 and not seen & _LOWER)
                     if bits:
-                        stop_words += np.int64(_within(stops, listed, bits, hash_bytes(data, begin, i)))
+                        stop_words += np.int64(within(stops, listed, bits, hash_bytes(data, begin, i)))
                 run = now
                 begin = i
                 seen = np.uint8(0)
@@ -355,52 +298,7 @@ def plain_lines(text: TextBuffers) -> PlainLines:
     return PlainLines(scripts, share, lorems)
 
 
-@kernel
-def _listed(
-    hashes: UInt64s,
-    first: Int64s,
-    table: UInt64s,
-    bounds: Int64s,
-    set_bits: Int64s,
-    sizes: Int64s,
-    begins: UInt64s,
-    chosen: Int64s,
-    out: Int64s,
-) -> None:
-    for d in range(first.size - 1):
-        which = chosen[d]
-        lengths = sizes[which]
-        listed = bounds[which]
-        bits = set_bits[which]
-        found = np.int64(0)
-        for k in range(first[d], first[d + 1] if lengths else first[d]):
-            h = hashes[k]
-            sieve = begins[which, np.int64(h & np.uint64(63))]
-            if not sieve >> (h >> np.uint64(6) & np.uint64(63)) & np.uint64(1):
-                continue
-            joined = np.uint64(0)
-            n = np.int64(1)
-            rest = lengths >> 1
-            while rest and k + n <= first[d + 1]:
-                joined = joined * _SPREAD + hashes[k + n - 1]
-                if rest & 1:
-                    found += np.int64(_within(table, listed, bits, joined))
-                rest >>= 1
-                n += 1
-        out[d] = found
-
-
-def listed_phrases(words: Spans, phrases: WordSets, chosen: Int64s) -> Int64s:
-    """int64[documents]: places at which a phrase of the chosen set stands, of every length."""
-    out = np.zeros(len(words.offsets) - 1, np.int64)
-    _listed(words.hash, words.offsets, *phrases, chosen, out)
-    return out
-
-
 def warm(text: TextBuffers) -> None:
     """Compile this module's kernels."""
-    none = np.zeros(len(text.offsets) - 1, np.int64)
-    raw_counts(text, word_sets([]), none)
-    plain = plain_text(text)
-    plain_lines(plain)
-    listed_phrases(plain_words(plain)[0], word_sets([]), none)
+    raw_counts(text, word_sets([]), np.zeros(len(text.offsets) - 1, np.int64))
+    plain_lines(plain_text(text))

@@ -28,11 +28,12 @@ class UnicodeCleanup(Composite):
     Unpaired surrogates do not reach a stage: sources read them as U+FFFD.
 
     Order: mojibake, then characters, then Chinese. Cleaning twice changes nothing more, but for mojibake that only
-    shows when something between its parts was removed. Run it before anything that looks at text.
+    shows when something between its parts was removed, and for OpenCC's phrases on the way to traditional. Run it
+    before anything that looks at text.
 
     Chinese: as any language; NFC also unifies compatibility ideographs (U+F900 to U+FAFF). NFKC would turn `，` into
-    `,` and `①` into `1`: not a default. Clean text costs 1 s for some GB; ftfy and OpenCC see only documents that they
-    may change.
+    `,` and `①` into `1`: not a default. Clean text passes at about 1 GB/s; ftfy sees only documents that it may change,
+    OpenCC takes 200 MB/s.
     """  # noqa: E501
 
     normalize: Literal["nfc", "nfkc", "none"] = "nfc"

@@ -17,7 +17,7 @@ from dataprep.errors import UsageError
 from dataprep.stage import Example, Map
 
 if TYPE_CHECKING:
-    from dataprep.text.redpajama import WordSets
+    from dataprep.text.word_sets import WordSets
 
 _DECIMALS = 8
 """As the published values."""
@@ -105,8 +105,9 @@ class RedpajamaSignals(Map):
     def _signals(self, docs: Documents) -> dict[str, pa.Array]:
         from dataprep.text.plain_ngrams import plain_ngrams
         from dataprep.text.plain_words import plain_text, plain_words
-        from dataprep.text.redpajama import listed_phrases, plain_lines, raw_counts
+        from dataprep.text.redpajama import plain_lines, raw_counts
         from dataprep.text.symbols import count_hash_and_ellipsis
+        from dataprep.text.word_sets import listed_phrases
 
         stops, stops_of = _sets(tuple(self.stop_words.items())), _chosen(docs, self.stop_words)
         raw = raw_counts(docs.text, stops, stops_of)
@@ -185,7 +186,7 @@ def _sets(lists: tuple[tuple[str, str], ...]) -> WordSets:
 
 @lru_cache(maxsize=8)
 def _loaded(files: tuple[tuple[str, int, int], ...]) -> WordSets:
-    from dataprep.text.redpajama import word_sets
+    from dataprep.text.word_sets import word_sets
 
     return word_sets([_read(path)[1] for path, _, _ in files])
 
