@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+from classifier_files import example_classifier
 from token_corpora import example_tokenizer
 
 from dataprep import schema
@@ -23,6 +24,9 @@ def parts(name: str, config: dict[str, object]) -> tuple[Placed, ...]:
     if "tokenizer" in pipeline.parts[0].stage.paths:
         model = {"tokenizer": str(example_tokenizer())}
         return (pipeline.parts[0]._replace(stage=pipeline.parts[0].stage.model_copy(update=model)),)
+    if "model" in pipeline.parts[0].stage.paths and str(config["model"]).startswith("out/"):
+        model = {"model": str(example_classifier())}
+        return (pipeline.parts[0]._replace(stage=pipeline.parts[0].stage.model_copy(update=model)), *pipeline.parts[1:])
     return pipeline.parts
 
 

@@ -212,7 +212,9 @@ def nullable(cls: type[Stage], field: str) -> bool:
 def open_bounds(cls: type[Stage]) -> dict[str, Any]:
     """Every bound that can be turned off, turned off, for every language too."""
     bounds = [f for f in cls.model_fields if f.startswith(("min_", "max_")) and nullable(cls, f)]
-    config: dict[str, Any] = dict.fromkeys(bounds)
+    required = {name for name, f in cls.model_fields.items() if f.is_required()}
+    config: dict[str, Any] = {k: v for e in cls.examples[:1] for k, v in e.config.items() if k in required}
+    config |= dict.fromkeys(bounds)
     for language, defaults in getattr(cls, "language_defaults", {}).items():
         config[language] = dict.fromkeys(defaults)
     return config
