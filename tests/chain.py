@@ -9,6 +9,7 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+from classifier_files import example_classifier
 from language_models import example_language_model
 from token_corpora import example_tokenizer
 
@@ -30,6 +31,10 @@ def parts(name: str, config: dict[str, object]) -> tuple[Placed, ...]:
     if "tokenizer" in pipeline.parts[0].stage.paths:
         tokenizer = {"tokenizer": str(example_tokenizer())}
         return (pipeline.parts[0]._replace(stage=pipeline.parts[0].stage.model_copy(update=tokenizer)),)
+    if "model" in pipeline.parts[0].stage.paths and str(config["model"]).startswith("out/"):
+        classifier = {"model": str(example_classifier())}
+        first = pipeline.parts[0]._replace(stage=pipeline.parts[0].stage.model_copy(update=classifier))
+        return (first, *pipeline.parts[1:])
     return pipeline.parts
 
 

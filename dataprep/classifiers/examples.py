@@ -80,7 +80,9 @@ def split(batches: Iterable[Labelled], settings: Settings) -> Split:
     rows = sorted((row, label) for label, one in held.items() for row in one.rows)
     limit = np.uint64(int(settings.held_out * 2**64))
     sides = [np.uint64(row[1]) < limit for row, _ in rows]
-    train, out = (_examples([pair for pair, at in zip(rows, sides, strict=True) if at == want]) for want in (False, True))
+    train, out = (
+        _examples([pair for pair, at in zip(rows, sides, strict=True) if at == want]) for want in (False, True)
+    )
     if len(set(train.labels)) < 2:
         names = ", ".join(f"{label} {one.seen:,}" for label, one in sorted(held.items())) or "none"
         raise InputError(f"two labels with documents to train on are needed; documents by label: {names}")
@@ -89,5 +91,8 @@ def split(batches: Iterable[Labelled], settings: Settings) -> Split:
 
 def _examples(rows: list[tuple[tuple[int, int, str, str, str], str]]) -> Examples:
     return Examples(
-        [row[2] for row, _ in rows], [label for _, label in rows], [row[3] for row, _ in rows], [row[4] for row, _ in rows]
+        [row[2] for row, _ in rows],
+        [label for _, label in rows],
+        [row[3] for row, _ in rows],
+        [row[4] for row, _ in rows],
     )

@@ -46,15 +46,16 @@ def measure(labels: Sequence[str], values: Scores, examples: Examples) -> dict[s
     best = np.array([labels[k] for k in values.argmax(axis=1)] if len(values) else [], object)
     names = sorted(labels)
     column = {label: values[:, labels.index(label)] for label in names}
+    said, is_it = ({label: rows == label for label in names} for rows in (best, truth))
     return {
         "documents": len(truth),
         "accuracy": float((best == truth).mean()) if len(truth) else None,
-        "labels": {label: _label(best == label, truth == label, column[label]) for label in names},
+        "labels": {label: _label(said[label], is_it[label], column[label]) for label in names},
         "confusion": {
             label: dict(sorted(Counter(best[truth == label].tolist()).items())) for label in names
         },
         "groups": [
-            {"by": by, "key": key, "label": label, **_label((best == label)[at], (truth == label)[at], column[label][at])}
+            {"by": by, "key": key, "label": label, **_label(said[label][at], is_it[label][at], column[label][at])}
             for by, keys in (("language", examples.languages), ("source", examples.sources))
             for key in sorted(set(keys))
             for at in [np.array([k == key for k in keys])]

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import struct
 from functools import lru_cache
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -65,7 +66,7 @@ def _read(path: Path, size: int) -> Model | None:
     """The model; None if it is compressed. Raises ValueError for one that is cut off."""
     from dataprep.text import bags
 
-    raw = np.memmap(path, np.uint8, "r")
+    raw: Any = np.memmap(path, np.uint8, "r")
     _, version, *args = struct.unpack_from("<14i", raw, 0)
     dim, _, _, _, _, word_ngrams, loss, kind, bucket, minn, maxn, _ = args
     if version > 12:
@@ -98,9 +99,7 @@ def _read(path: Path, size: int) -> Model | None:
     if not (kinds[words:].all() and not kinds[:words].any()):
         raise ValueError("its labels do not follow its words")
     names = [spelled[bounds[k] : bounds[k + 1]].tobytes().decode("utf-8", "replace") for k in range(words, entries)]
-    known = bags.vocabulary(
-        bounds, spelled, words=words, bucket=bucket, word_ngrams=word_ngrams, minn=minn, maxn=maxn
-    )
+    known = bags.vocabulary(bounds, spelled, words=words, bucket=bucket, word_ngrams=word_ngrams, minn=minn, maxn=maxn)
     bare = tuple(name.removeprefix(LABEL) for name in names)
     return Model(bare, dim, _LOSSES[loss], known, np.asarray(matrix).reshape(rows, dim), output, counts[words:], None)
 
@@ -142,7 +141,7 @@ def score(model: Model, lines: TextBuffers, wanted: tuple[str, ...]) -> npt.NDAr
 
 def _by_library(model: Model, lines: TextBuffers, columns: list[int]) -> npt.NDArray[np.float32]:
     raw, offsets = lines.data.tobytes(), lines.offsets.tolist()
-    given = [(raw[a:b] + b"\n").decode() for a, b in zip(offsets, offsets[1:], strict=False)]
+    given = [(raw[a:b] + b"\n").decode() for a, b in pairwise(offsets)]
     names, probabilities = model.library.multilinePredict(given, len(model.labels), 0.0, "replace")
     out = np.zeros((len(given), len(columns)), np.float32)
     wanted = {LABEL + model.labels[column]: k for k, column in enumerate(columns)}

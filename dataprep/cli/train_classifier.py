@@ -42,7 +42,9 @@ class _Input(NamedTuple):
 @click.option("--minn", type=int, default=0, show_default=True, help="Shortest character n-gram.")
 @click.option("--maxn", type=int, default=0, show_default=True, help="Longest character n-gram; 0: none.")
 @click.option("--loss", type=click.Choice(["softmax", "ova", "hs", "ns"]), default="softmax", show_default=True)
-@click.option("--threads", type=int, default=1, show_default=True, help="More are faster and give other bytes each time.")
+@click.option(
+    "--threads", type=int, default=1, show_default=True, help="More are faster and give other bytes each time."
+)
 @click.option("--seed", type=int, default=0, show_default=True)
 @click.option("--held-out", type=float, default=0.1, show_default=True, help="Share of texts to measure on, by hash.")
 @click.option("--balance", is_flag=True, help="As many documents of each label as of the rarest.")
@@ -159,7 +161,7 @@ def _open(one: _Input) -> tuple[list[File], dict[str, Any]]:
     for file in files:
         if catalog.source_for(file.path) is None:
             raise InputError(f"{file.path}: no source reads files of this name; see `dataprep stages`")
-    fs, plain = filesystem(one.given)
+    _, plain = filesystem(one.given)
     name = (plain.rstrip("/").rpartition("/")[2] or one.given).partition(".")[0]
     return files, {"name": name, "label": one.label, "files": [[f.relative, *identity(f.path)] for f in files]}
 
@@ -217,31 +219,38 @@ def _labels(batch: pa.RecordBatch, name: str, path: str) -> list[str | None]:
 
 
 def _page(card: dict[str, Any], report: dict[str, Any]) -> str:
-    from dataprep.retention import aligned
-
-    rows = [("label", "documents", "trained on", "held out", "precision", "recall", "F1", "AUC")]
+    first = "hq" if "hq" in report["labels"] else next(iter(report["labels"]))
+    head = ("label", "documents", "trained on", "held out", "precision", "recall", "F1", "AUC")
+    rows = []
     for label, n in card["documents"].items():
         of = report["labels"].get(label, {})
         numbers = (f"{n['all']:,}", f"{n['train']:,}", f"{n['held_out']:,}")
         rows.append((label, *numbers, *(_shown(of.get(what)) for what in ("precision", "recall", "f1", "auc"))))
-    blocks = [aligned(rows, right=range(1, 8))]
-    first = "hq" if "hq" in report["labels"] else next(iter(report["labels"]))
+    tables = [_table(head, rows)]
     for by in ("language", "source"):
         found = [row for row in report["groups"] if row["by"] == by and row["label"] == first]
-        rows = [(by, "held out", f"{first}", "mean score", "precision", "recall", "AUC")]
+        rows = []
         for row in sorted(found, key=lambda row: -row["documents"])[:SHOWN]:
             shown = (_shown(row[what]) for what in ("mean_score", "precision", "recall", "auc"))
             rows.append((row["key"], f"{row['documents']:,}", f"{row['positives']:,}", *shown))
-        blocks.append(aligned(rows, right=range(1, 7)))
-    rows = [(f"score of {first}", "documents", "mean score", f"are {first}")]
+        tables.append(_table((by, "held out", first, "mean score", "precision", "recall", "AUC"), rows))
+    rows = []
     for row in report["calibration"][first]:
         span = f"{row['lowest']:.3f} to {row['highest']:.3f}"
         rows.append((span, f"{row['documents']:,}", _shown(row["mean_score"]), _shown(row["observed"])))
-    blocks.append(aligned(rows, right=(1, 2, 3)))
-    rows = [("min_score", "kept", "precision", "recall")]
+    tables.append(_table((f"score of {first}", "documents", "mean score", f"are {first}"), rows))
+    rows = []
     for row in report["thresholds"][first]:
-        rows.append((f"{row['threshold']:g}", *(_shown(row[what]) for what in ("keep_rate", "precision", "recall"))))
-    return "\n\n".join([*blocks, aligned(rows, right=(1, 2, 3))])
+        shown = (_shown(row[what]) for what in ("keep_rate", "precision", "recall"))
+        rows.append((f"{row['threshold']:g}", *shown))
+    tables.append(_table(("min_score", "kept", "precision", "recall"), rows))
+    return "\n\n".join(tables)
+
+
+def _table(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
+    from dataprep.retention import aligned
+
+    return aligned([head, *rows], right=tuple(range(1, len(head))))
 
 
 def _shown(value: float | None) -> str:

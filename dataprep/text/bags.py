@@ -121,10 +121,10 @@ def _bracketed(
 
 @kernel
 def _same(data: Bytes, start: Int, what: Bytes) -> bool:
+    same = True
     for j in range(what.size):
-        if data[start + j] != what[j]:
-            return False
-    return True
+        same &= data[start + j] == what[j]
+    return same
 
 
 @kernel
@@ -148,7 +148,7 @@ def _rows(
     rows: Int32s,
 ) -> Int:
     """The features of one line: words with their character n-grams, then word n-grams. `rows` has room for all."""
-    n = np.int64(0)
+    n: Int = np.int64(0)
     m = np.int64(0)
     i: Int = start
     ended = False
@@ -295,9 +295,7 @@ def vocabulary(
         total = _all_parts(bounds, spelled, words, minn, maxn, bucket, room, rows, part_bounds, parts)
         parts = np.empty(total, np.int32)
         _all_parts(bounds, spelled, words, minn, maxn, bucket, room, rows, part_bounds, parts)
-    return Vocabulary(
-        table, hashes, bounds, spelled, words, bucket, word_ngrams, minn, maxn, parts, part_bounds
-    )
+    return Vocabulary(table, hashes, bounds, spelled, words, bucket, word_ngrams, minn, maxn, parts, part_bounds)
 
 
 @kernel
@@ -317,7 +315,7 @@ def _all_parts(
     total = np.int64(0)
     for k in range(words):
         part_bounds[k] = total
-        n = np.int64(0)
+        n: Int = np.int64(0)
         start, end = bounds[k], bounds[k + 1]
         if not (end - start == _LINE_END.size and _same(spelled, start, _LINE_END)):
             n = _bracketed(spelled, start, end, minn, maxn, bucket, words, room, rows, n)

@@ -70,7 +70,7 @@ def _one_line(
     out_offsets: Int64s,
     out: Bytes,
 ) -> None:
-    n = np.int64(0)
+    n: Int = np.int64(0)
     out_offsets[0] = 0
     for d in range(offsets.size - 1):
         first = n

@@ -1,0 +1,1 @@
+"""Classifiers trained on examples, and what is kept by their scores."""
