@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 import yaml
 import zstandard
-from runs import ROOT, make_plan, run_here, write_jsonl
+from runs import ROOT, dataprep, make_plan, run_here, write_jsonl
 
 from dataprep.sample_web import archive
 from dataprep.sample_web.page import Page, framed
@@ -98,11 +98,23 @@ def inputs(data: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Pa
 
 
 @pytest.fixture(scope="module")
-def settings(data: Path) -> dict[str, list[str]]:
+def settings(data: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[str]]:
     """Recipe -> the lists and models that it needs, as `--set` takes them."""
     blocked = [f"url_filter.categories=[{data / 'lists/ut1_subset/blacklists/gambling'}]"]
+    model = f"classifier.model={classifier(data, tmp_path_factory.mktemp('classifier'))}"
     offensive = f"keywords.lists={{offensive: {data / 'lists/ldnoobw'}}}"
-    return {"fineweb": blocked, "refinedweb": blocked, "c4": [offensive]}
+    return {"fineweb": blocked, "refinedweb": blocked, "c4": [offensive], "dclm": [*blocked, model]}
+
+
+def classifier(data: Path, folder: Path) -> Path:
+    """A small one of instruction data against web text, as dclm.yaml says to make it."""
+    tasks = json.loads((data / "instruct/llamafactory_demos/data/alpaca_en_demo.json").read_text("utf-8"))
+    good = [{"text": f"{task['instruction']}\n{task['output']}"} for task in tasks[:300]]
+    web = [{"text": row["text"]} for _, row in zip(range(300), lines(data / "corpora/en_web_text.jsonl.zst"), strict=False)]
+    positive, negative = write_jsonl(folder / "instructions.jsonl", good), write_jsonl(folder / "web.jsonl", web)
+    small = ["--dim", 8, "--bucket", 20_000, "--epoch", 5, "--lr", 0.5]
+    dataprep("train-classifier", "--positive", positive, "--negative", negative, "--output", folder / "out", *small)
+    return folder / "out"
 
 
 # ---------------------------------------------------------------- recipes

@@ -19,8 +19,6 @@ class ListedWords(Filter):
     Compares counts that `keyword_counts` gave. The same in every language.
     """
 
-    compares: ClassVar[bool] = True
-
     columns: Annotated[dict[str, str], Field(min_length=1)]
     """Counts, and the reason to give for a document whose count is not 0; the first such column names it."""
     keep_ratio: Fraction = 0.0
@@ -34,7 +32,7 @@ class ListedWords(Filter):
     )
 
     def needs(self) -> tuple[str, ...]:
-        return (*self.columns, schema.ID)
+        return tuple(self.columns)
 
     def defects(self) -> tuple[str, ...]:
         return tuple(dict.fromkeys(self.columns.values()))
