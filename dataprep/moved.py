@@ -1,4 +1,4 @@
-"""Documents that other settings would move from one side to the other: score, old and new bound, what they look like."""
+"""Documents that other settings would move to the other side: their score, the old and new bound, how they look."""
 
 from __future__ import annotations
 
@@ -56,14 +56,14 @@ def _moves(rows: Rows, one: Outcome, parts: int) -> Iterator[tuple[tuple[str, st
 def moved(run: Run, rows: Rows, one: Outcome, limit: int) -> list[Moved]:
     """At most `limit` documents of each move, always the same ones. Reads their rows of the corpus and the samples."""
     held = {sample.place: sample for sample in samples(run)}
-    found = []
+    found: list[Moved] = []
     for (old, new), which in _moves(rows, one, len(run.pipeline.parts)):
         at = np.flatnonzero(which)
         rank = rows.places[at].astype(np.uint64) * np.uint64(0x9E3779B97F4A7C15)
         # Those whose text is at hand are the ones to look at.
         seen = np.array([place not in held for place in rows.places[at].tolist()]) & (old == WORDS[DROPPED])
-        for row in at[np.lexsort((rank, seen))[:limit]].tolist():
-            found.append(_moved(run, rows, one, row, old, new, held))
+        first = at[np.lexsort((rank, seen))[:limit]].tolist()
+        found += [_moved(run, rows, one, row, old, new, held) for row in first]
     return found
 
 

@@ -7,7 +7,7 @@ from typing import Any, ClassVar, NamedTuple
 
 from pydantic import ConfigDict, GetJsonSchemaHandler, ValidationError, model_validator
 from pydantic.json_schema import JsonSchemaValue
-from pydantic_core import CoreSchema, ErrorDetails, InitErrorDetails, PydanticCustomError
+from pydantic_core import CoreSchema, ErrorDetails, InitErrorDetails, PydanticCustomError, to_jsonable_python
 
 from dataprep.stage import LANGUAGE_CODE, Composite, Part
 
@@ -84,7 +84,7 @@ class Scored(Composite):
             errors += [
                 {"type": _NOT_OF_PROFILE, "loc": (name,), "input": given[name]}
                 for name in sorted(other & given.keys())
-                if given[name] != cls.model_fields[name].default
+                if to_jsonable_python(given[name]) != to_jsonable_python(cls.model_fields[name].default)
             ]
         if errors:
             raise ValidationError.from_exception_data(cls.stage_name(), errors)

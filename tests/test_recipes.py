@@ -11,6 +11,7 @@ import os
 import tarfile
 from collections.abc import Iterator
 from html import escape
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,8 @@ import yaml
 import zstandard
 from runs import ROOT, dataprep, make_plan, run_here, write_jsonl
 
+from dataprep import lookup
+from dataprep import plan as planning
 from dataprep.sample_web import archive
 from dataprep.sample_web.page import Page, framed
 
@@ -65,7 +68,7 @@ def english_pages(data: Path) -> Iterator[Page]:
 def chinese_pages(data: Path) -> Iterator[Page]:
     """Texts of three Chinese sites as web pages, one in ten twice, and an advert."""
     for name in ("zh_javaguide", "zh_oiwiki", "zh_pingcap_docs"):
-        for n, row in zip(range(CHINESE), lines(data / f"corpora/{name}.jsonl.zst"), strict=False):
+        for n, row in enumerate(islice(lines(data / f"corpora/{name}.jsonl.zst"), CHINESE)):
             content = "".join(f"<p>{escape(line)}</p>" for line in row["text"][:6000].splitlines() if line.strip())
             html = framed(f"{name} {n}", content, site=name, lang="zh")
             yield Page(name, f"https://{name}.example/{n}", html)
@@ -110,7 +113,7 @@ def classifier(data: Path, folder: Path) -> Path:
     """A small one of instruction data against web text, as dclm.yaml says to make it."""
     tasks = json.loads((data / "instruct/llamafactory_demos/data/alpaca_en_demo.json").read_text("utf-8"))
     good = [{"text": f"{task['instruction']}\n{task['output']}"} for task in tasks[:300]]
-    web = [{"text": row["text"]} for _, row in zip(range(300), lines(data / "corpora/en_web_text.jsonl.zst"), strict=False)]
+    web = [{"text": row["text"]} for row in islice(lines(data / "corpora/en_web_text.jsonl.zst"), 300)]
     positive, negative = write_jsonl(folder / "instructions.jsonl", good), write_jsonl(folder / "web.jsonl", web)
     small = ["--dim", 8, "--bucket", 20_000, "--epoch", 5, "--lr", 0.5]
     dataprep("train-classifier", "--positive", positive, "--negative", negative, "--output", folder / "out", *small)
@@ -141,7 +144,11 @@ def test_its_ledger_is_the_golden_one(
     given = (str(inputs[name]),)
     path = ROOT / f"pipelines/{name}.yaml"
     plan = make_plan(path, inputs=given, output=str(tmp_path / "out"), overrides=overrides)
-    found = ledger(run_here(plan))
+    # As a worker has it, and `what-if`: from what is written down.
+    assert planning.from_json(json.loads(json.dumps(planning.to_json(plan)))) == plan
+    made = run_here(plan)
+    found = ledger(made)
+    assert lookup.recorded(str(tmp_path / "out"), made).to_json() == plan.pipeline.to_json()
     golden = GOLDEN / f"{name}.json"
     if os.environ.get("DATAPREP_GOLDEN") == "write":
         golden.write_text("".join(f"{line}\n" for line in ["[", *_rows(found), "]"]), "utf-8")

@@ -136,7 +136,7 @@ def test_tightening_is_exact_but_for_clusters_that_lose_a_member(made: lookup.Ru
 
 
 def test_loosening_names_who_was_never_scored(made: lookup.Run) -> None:
-    rows, one = predicted(made, "gopher_quality.min_words=10")
+    _, one = predicted(made, "gopher_quality.min_words=10")
     released = sum(stage == "gopher_quality" for stage in fates(made).values()) - int(
         ((one.fate == what_if.DROPPED) & np.isin(one.at, [1, 2])).sum()
     )
@@ -175,7 +175,7 @@ def test_verdicts_of_an_earlier_version_are_refused(tmp_path: Path) -> None:
 def test_a_bound_that_the_verdicts_do_not_hold_needs_a_rerun(tmp_path: Path) -> None:
     corpus(tmp_path / "in")
     made = run(tmp_path / "now", [{"threshold": {"column": "n", "min": 20}}])
-    rows, one = predicted(made, "threshold.min=50")
+    _, one = predicted(made, "threshold.min=50")
     assert (one.fate == what_if.KEPT).sum() == sum(row["n"] >= 50 for row in pq.read_table(tmp_path / "in").to_pylist())
     with pytest.raises(UsageError, match="needs a rerun"):
         predicted(made, "threshold.column=language_score")

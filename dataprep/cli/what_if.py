@@ -106,8 +106,7 @@ def _page(run: Run, rows: Rows, now: Outcome, outcomes: Sequence[Outcome], count
         names = list(held)[:SHOWN]
         labels = ["now", *(", ".join(_value(v) for v in one.settings.values()) for one in outcomes)]
         grid = [(by, *labels)]
-        for name in names:
-            grid.append((name, *(_cell(rows, one, held[name]) for one in (now, *outcomes))))
+        grid += [(name, *(_cell(rows, one, held[name]) for one in (now, *outcomes))) for name in names]
         lines += ["", ruled(grid, right=tuple(range(1, len(grid[0]))))]
         if len(held) > len(names):
             lines.append(f"and {len(held) - len(names)} more; --json shows all")

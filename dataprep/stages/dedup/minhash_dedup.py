@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar
+from typing import Annotated, Any, ClassVar
 
 from pydantic import Field, model_validator
 
@@ -74,6 +74,12 @@ class MinhashDedup(Composite):
 
     def _shaped(self) -> bool:
         return bool(self.model_fields_set & {"bands", "rows"})
+
+    def asked(self) -> dict[str, Any]:
+        """Without `bands` and `rows` where `threshold` chooses them: read again, they would be given."""
+        settings = super().asked()
+        chosen = {"bands", "rows"} if self.threshold is not None and not self._shaped() else set()
+        return {name: value for name, value in settings.items() if name not in chosen}
 
     def shape(self) -> tuple[int, int]:
         """(bands, rows), as given or as chosen by `threshold`."""
