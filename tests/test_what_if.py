@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from runs import dataprep, error, make_plan, random_rows, run_here, write_jsonl, write_pipeline
+from token_corpora import example_tokenizer
 
 from dataprep import lookup, moved, what_if
 from dataprep.errors import InputError, UsageError
@@ -235,3 +236,32 @@ def test_tokens_are_counted_where_they_are_known(tmp_path: Path) -> None:
     sums = what_if.total(rows, one.fate == what_if.KEPT, counts)
     assert (sums.documents, sums.uncounted) == (45, 5)
     assert ID in pq.read_schema(f"{made.root}/{lookup.verdict_files(made)[0][0]}").names
+
+
+@pytest.mark.parametrize("apart", [True, False])
+def test_tokens_of_a_corpus_made_from_the_run_are_counted(tmp_path: Path, *, apart: bool) -> None:
+    """By `dataprep tokenize` afterwards, or by the last stage of the run itself."""
+    corpus(tmp_path / "in")
+    tokenizer = example_tokenizer()
+    last = [] if apart else [{"tokenize": {"tokenizer": str(tokenizer), "validation_ratio": 0.2}}]
+    made = run(tmp_path / "now", [QUALITY, "exact_dedup", *last])
+    options: list[Any] = []
+    if apart:
+        options = ["--tokens", tmp_path / "tokens"]
+        told = ["--tokenizer", tokenizer, "--output", tmp_path / "tokens", "--set", "tokenize.validation_ratio=0.2"]
+        dataprep("tokenize", made.root, *told)
+    said = json.loads(dataprep("what-if", made.root, "gopher_quality.min_words=100", *options, "--json").stdout)
+    shards = sorted((tmp_path / "tokens" if apart else Path(made.root)).rglob("*.docs.parquet"))
+    counts = pa.concat_tables([pq.read_table(path, columns=[ID, "tokens"]) for path in shards]).to_pylist()
+    by_id = {row[ID]: row["tokens"] for row in counts}
+    assert len(by_id) == len(counts) == said["now"]["kept"]["documents"]
+    assert said["now"]["kept"]["tokens"] == sum(by_id.values())
+    rows, one = predicted(made, "gopher_quality.min_words=100")
+    (first,) = lookup.verdict_files(made)[0]
+    ids = pq.read_table(f"{made.root}/{first}", columns=[ID]).column(0).to_pylist()
+    kept = [name for name, fate in zip(ids, one.fate.tolist(), strict=True) if fate == what_if.KEPT]
+    assert said["outcomes"][0]["kept"]["tokens"] == sum(by_id[name] for name in kept if name in by_id)
+    if apart:
+        other = run(tmp_path / "other", [{"gopher_quality": QUALITY["gopher_quality"] | {"min_words": 31}}])
+        line = error("what-if", other.root, "gopher_quality.min_words=100", *options, code=1)
+        assert "holds no tokens made from" in line
