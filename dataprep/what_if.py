@@ -21,6 +21,7 @@ import yaml
 
 from dataprep import plan as planning
 from dataprep import schema
+from dataprep.commit import MAX_SOURCES, OTHER
 from dataprep.documents import Documents
 from dataprep.errors import InputError, UsageError
 from dataprep.lookup import Run, artefact_files, dataset, recorded, verdict_files
@@ -117,9 +118,15 @@ def _compares(part: Placed | None) -> bool:
 
 
 def current(run: Run, target: str) -> Any:
-    """The value that a setting `STAGE.KEY` had; None if there was none."""
+    """The value that a setting `STAGE.KEY` had; None if there was none.
+
+    A language without a bound of its own has the stage's for it, else the plain one.
+    """
     label, *keys = target.split(".")
-    held: Any = next(entry.stage.asked() for entry in run.pipeline.entries if entry.label == label)
+    stage = next(entry.stage for entry in run.pipeline.entries if entry.label == label)
+    held: Any = stage.asked()
+    if len(keys) == 2 and keys[1] in held and keys[1] not in (held.get(keys[0]) or {}):
+        return getattr(stage, "language_defaults", {}).get(keys[0], {}).get(keys[1], held[keys[1]])
     for key in keys:
         held = held.get(key) if isinstance(held, dict) else None
     return held
@@ -424,12 +431,15 @@ def total(rows: Rows, which: Bools, tokens: Int64s | None) -> Sum:
 
 
 def groups(column: pa.Array) -> dict[str, Bools]:
-    """Which rows are of each language or source, the largest first."""
+    """Which rows are of each language or source, the largest first; beyond `MAX_SOURCES` they are one, `OTHER`."""
     coded = column.dictionary_encode()
     names, codes = coded.dictionary.to_pylist(), np.asarray(coded.indices)
     sizes = np.bincount(codes, minlength=len(names))
     order = sorted(range(len(names)), key=lambda k: (-sizes[k], names[k]))
-    return {names[k]: codes == k for k in order}
+    found = {names[k]: codes == k for k in order[:MAX_SOURCES]}
+    if order[MAX_SOURCES:]:
+        found[OTHER] = np.isin(codes, order[MAX_SOURCES:])
+    return found
 
 
 def tokens(run: Run, rows: Rows, corpus: str | None) -> Int64s | None:

@@ -127,6 +127,13 @@ def test_the_settings_of_the_run_give_its_verdicts(made: lookup.Run) -> None:
         assert int((which & (one.fate == what_if.KEPT)).sum()) == languages.get(code, {"documents": 0})["documents"]
 
 
+def test_what_a_language_had_is_told(made: lookup.Run) -> None:
+    assert what_if.current(made, "gopher_quality.zh.min_words") == 30
+    assert what_if.current(made, "gopher_quality.zh.max_mean_word_length") is None
+    assert what_if.current(made, "gopher_repetition.zh.max_duplicate_line_ratio") == 0.47
+    assert what_if.current(made, "gopher_quality.en.max_mean_word_length") == 10
+
+
 def test_tightening_is_exact_but_for_clusters_that_lose_a_member(made: lookup.Run) -> None:
     rows, one = predicted(made, "gopher_quality.min_words=125")
     assert set(what_if.unknown_because(one)) <= {"minhash_dedup", "exact_dedup", "gopher_repetition"}
