@@ -90,6 +90,7 @@ class Scored(Composite):
         if not isinstance(given, Mapping):
             return given
         thresholds = cls._thresholds()
+        needed = {name: given[name] for name, f in cls.model_fields.items() if f.is_required() and name in given}
         errors: list[InitErrorDetails] = []
         checked = dict(given)
         for key, values in given.items():
@@ -105,9 +106,9 @@ class Scored(Composite):
                 wrong = _SAME_FOR_ALL if name in cls.model_fields else "extra_forbidden"
                 errors.append({"type": wrong, "loc": (key, name), "input": values[name]})
             try:
-                valid = cls.model_validate({name: values[name] for name in values.keys() & thresholds})
+                valid = cls.model_validate({**needed, **{name: values[name] for name in values.keys() & thresholds}})
             except ValidationError as error:
-                errors += [_inside(key, e) for e in error.errors()]
+                errors += [_inside(key, e) for e in error.errors() if e["type"] != "missing"]
             else:
                 checked[key] = {name: getattr(valid, name) for name in values if name in thresholds}
         if errors:

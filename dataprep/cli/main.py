@@ -16,8 +16,8 @@ from dataprep.errors import DataprepError, did_you_mean
 _HERE = Path(__file__).parent
 _ORDER = (
     "run", "plan", "stages", "schema", "manifest", "explain", "dropped", "models", "train-tokenizer",
-    "train-classifier", "tokenize", "mix", "trace", "export-tokens", "pretrain", "report", "evaluate", "generate", "export", "import", "sample-web",
-    "task",
+    "train-classifier", "tokenize", "mix", "trace", "export-tokens", "pretrain", "report",
+    "evaluate", "generate", "export", "import", "sample-web", "task",
 )  # fmt: skip
 
 

@@ -75,6 +75,7 @@ def train_classifier(
     of the run that filters by it tells how many documents of each came in and were kept.
 
     \b
+    Examples:
     LLaMA (Touvron et al. 2023, arXiv:2302.13971, 2.1): pages used as references in Wikipedia against random pages
       dataprep train-classifier --positive refs.jsonl.zst --negative out/web --word-ngrams 1 --balance
     DCLM (Li et al. 2024, arXiv:2406.11794, 4.4): instruction data and ELI5 against web text, top 10 % kept
@@ -97,7 +98,7 @@ def train_classifier(
         raise UsageError(f"--{str(first['loc'][0]).replace('_', '-')} {first['input']}: {first['msg']}") from None
     asked = _asked(positive, negative, example, inputs, label_column)
     prepare(lambda line: click.echo(line, err=True))
-    opened = [_open(one) for one in asked]
+    opened = [_open(one, label_column) for one in asked]
     described = [facts for _, facts in opened]
 
     def documents() -> Iterator[Labelled]:
@@ -142,12 +143,13 @@ def _asked(
     return asked
 
 
-def _open(one: _Input) -> tuple[list[File], dict[str, Any]]:
+def _open(one: _Input, label_column: str | None) -> tuple[list[File], dict[str, Any]]:
     """The files to read, and what they are for a fingerprint."""
     from dataprep import catalog, manifest
     from dataprep.errors import InputError
     from dataprep.store import Store, filesystem, find, identity
 
+    label = {"label": one.label} if one.label else {"label_column": label_column}
     folder = one.given.removesuffix(f"/{manifest.MANIFEST}").rstrip("/")
     if Store(folder).exists(manifest.MANIFEST):
         held = manifest.read(folder)
@@ -155,7 +157,7 @@ def _open(one: _Input) -> tuple[list[File], dict[str, Any]]:
             raise InputError(f"{folder}: holds {held['kind']}, not documents; name the folder of a `dataprep run`")
         files = [file for shard in held["shards"] for file in find([Store(folder).path(shard["path"])], ())]
         name = str(held["pipeline"].get("name") or folder)
-        return files, {"name": name, "label": one.label, "manifest": held["fingerprint"]}
+        return files, {"name": name, **label, "manifest": held["fingerprint"]}
     suffixes = tuple(s for name in catalog.source_names() for s in catalog.source(name).suffixes)
     files = find([one.given], suffixes)
     for file in files:
@@ -163,7 +165,7 @@ def _open(one: _Input) -> tuple[list[File], dict[str, Any]]:
             raise InputError(f"{file.path}: no source reads files of this name; see `dataprep stages`")
     _, plain = filesystem(one.given)
     name = (plain.rstrip("/").rpartition("/")[2] or one.given).partition(".")[0]
-    return files, {"name": name, "label": one.label, "files": [[f.relative, *identity(f.path)] for f in files]}
+    return files, {"name": name, **label, "files": [[f.relative, *identity(f.path)] for f in files]}
 
 
 def _documents(one: _Input, files: list[File], name: str, label_column: str | None) -> Iterator[Labelled]:
