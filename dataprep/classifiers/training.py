@@ -3,8 +3,8 @@
 fastText 0.9.3 is not seed-stable by itself. With several threads they race; with one it gives numbers to the first
 tenth of its input rows only, and the others begin as whatever is in memory (`DenseMatrix::uniform`). So it is trained
 by one thread, in a process whose memory glibc fills with zeros: rows beyond the first tenth begin at zero, as they
-mostly do anyway, in fresh memory. Bytes can still differ between machines whose processors differ: it is compiled for
-its own.
+mostly do anyway, in fresh memory. (In memory used before, training was seen to end with "Encountered NaN".) Bytes can
+still differ between machines whose processors differ: it is compiled for its own.
 """
 
 from __future__ import annotations

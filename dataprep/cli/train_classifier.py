@@ -41,11 +41,17 @@ class _Input(NamedTuple):
 @click.option("--min-count", type=int, default=1, show_default=True, help="Rarer words are left out.")
 @click.option("--minn", type=int, default=0, show_default=True, help="Shortest character n-gram.")
 @click.option("--maxn", type=int, default=0, show_default=True, help="Longest character n-gram; 0: none.")
-@click.option("--loss", type=click.Choice(["softmax", "ova", "hs", "ns"]), default="softmax", show_default=True)
+@click.option(
+    "--loss",
+    type=click.Choice(["softmax", "ova", "hs", "ns"]),
+    default="softmax",
+    show_default=True,
+    help="What is minimised; ova scores each label alone.",
+)
 @click.option(
     "--threads", type=int, default=1, show_default=True, help="More are faster and give other bytes each time."
 )
-@click.option("--seed", type=int, default=0, show_default=True)
+@click.option("--seed", type=int, default=0, show_default=True, help="Of first numbers and of the order of documents.")
 @click.option("--held-out", type=float, default=0.1, show_default=True, help="Share of texts to measure on, by hash.")
 @click.option("--balance", is_flag=True, help="As many documents of each label as of the rarest.")
 @click.option("--max-documents", type=int, metavar="N", help="At most N of each label, chosen by hash.")
