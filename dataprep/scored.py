@@ -114,7 +114,7 @@ class Scored(Composite):
             try:
                 valid = cls.model_validate({**needed, **{name: values[name] for name in values.keys() & thresholds}})
             except ValidationError as error:
-                errors += [_inside(key, e) for e in error.errors()]
+                errors += [_inside(key, e) for e in error.errors() if e["type"] != "missing"]
             else:
                 checked[key] = {name: getattr(valid, name) for name in values if name in thresholds}
         if errors:

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from dataprep import models
 from dataprep.classifiers.model_file import LABEL, Model, load
-from dataprep.errors import UsageError, did_you_mean
+from dataprep.errors import UsageError
 
 CARD = "classifier.yaml"
 """Beside a trained classifier: how it was made."""
@@ -66,7 +66,5 @@ def load_for(found: Found, label: str) -> tuple[Model, str]:
     bare = label.removeprefix(LABEL)
     if bare not in model.labels:
         some = ", ".join(model.labels[:12]) + (f" and {len(model.labels) - 12} more" if len(model.labels) > 12 else "")
-        raise UsageError(
-            f"{found.file}: has no label '{bare}'{did_you_mean(bare, model.labels)}; its labels are {some}"
-        )
+        raise UsageError(f"{found.file}: has no label '{bare}'; its labels are {some}")
     return model, bare

@@ -1,9 +1,10 @@
 """Train a fastText classifier, the same bytes from the same text and seed.
 
 fastText 0.9.3 is not seed-stable by itself. With several threads they race; with one it gives numbers to the first
-tenth of its input rows only, and the others begin as whatever is in memory (`DenseMatrix::uniform`). So it is trained by one
-thread, in a process whose memory glibc fills with zeros: rows beyond the first tenth begin at zero, as they mostly
-do anyway, in fresh memory. Bytes can still differ between machines whose processors differ: it is compiled for its own.
+tenth of its input rows only, and the others begin as whatever is in memory (`DenseMatrix::uniform`). So it is trained
+by one thread, in a process whose memory glibc fills with zeros: rows beyond the first tenth begin at zero, as they
+mostly do anyway, in fresh memory. (In memory used before, training was seen to end with "Encountered NaN".) Bytes can
+still differ between machines whose processors differ: it is compiled for its own.
 """
 
 from __future__ import annotations
@@ -66,11 +67,11 @@ class Settings(BaseModel):
         return "model.ftz" if self.quantize else "model.bin"
 
     def options(self) -> dict[str, int | float | str]:
-        """As fastText calls them."""
+        """As fastText calls them; it takes 0 and 1 for the same seed."""
         return {
             "dim": self.dim, "lr": self.lr, "epoch": self.epoch, "wordNgrams": self.word_ngrams, "bucket": self.bucket,
             "minCount": self.min_count, "minn": self.minn, "maxn": self.maxn, "loss": self.loss,
-            "thread": self.threads, "seed": self.seed,
+            "thread": self.threads, "seed": self.seed + 1,
         }  # fmt: skip
 
 

@@ -41,11 +41,17 @@ class _Input(NamedTuple):
 @click.option("--min-count", type=int, default=1, show_default=True, help="Rarer words are left out.")
 @click.option("--minn", type=int, default=0, show_default=True, help="Shortest character n-gram.")
 @click.option("--maxn", type=int, default=0, show_default=True, help="Longest character n-gram; 0: none.")
-@click.option("--loss", type=click.Choice(["softmax", "ova", "hs", "ns"]), default="softmax", show_default=True)
+@click.option(
+    "--loss",
+    type=click.Choice(["softmax", "ova", "hs", "ns"]),
+    default="softmax",
+    show_default=True,
+    help="What is minimised; ova scores each label alone.",
+)
 @click.option(
     "--threads", type=int, default=1, show_default=True, help="More are faster and give other bytes each time."
 )
-@click.option("--seed", type=int, default=0, show_default=True)
+@click.option("--seed", type=int, default=0, show_default=True, help="Of first numbers and of the order of documents.")
 @click.option("--held-out", type=float, default=0.1, show_default=True, help="Share of texts to measure on, by hash.")
 @click.option("--balance", is_flag=True, help="As many documents of each label as of the rarest.")
 @click.option("--max-documents", type=int, metavar="N", help="At most N of each label, chosen by hash.")
@@ -75,6 +81,7 @@ def train_classifier(
     of the run that filters by it tells how many documents of each came in and were kept.
 
     \b
+    Examples:
     LLaMA (Touvron et al. 2023, arXiv:2302.13971, 2.1): pages used as references in Wikipedia against random pages
       dataprep train-classifier --positive refs.jsonl.zst --negative out/web --word-ngrams 1 --balance
     DCLM (Li et al. 2024, arXiv:2406.11794, 4.4): instruction data and ELI5 against web text, top 10 % kept
@@ -97,7 +104,7 @@ def train_classifier(
         raise UsageError(f"--{str(first['loc'][0]).replace('_', '-')} {first['input']}: {first['msg']}") from None
     asked = _asked(positive, negative, example, inputs, label_column)
     prepare(lambda line: click.echo(line, err=True))
-    opened = [_open(one) for one in asked]
+    opened = [_open(one, label_column) for one in asked]
     described = [facts for _, facts in opened]
 
     def documents() -> Iterator[Labelled]:
@@ -142,12 +149,13 @@ def _asked(
     return asked
 
 
-def _open(one: _Input) -> tuple[list[File], dict[str, Any]]:
+def _open(one: _Input, label_column: str | None) -> tuple[list[File], dict[str, Any]]:
     """The files to read, and what they are for a fingerprint."""
     from dataprep import catalog, manifest
     from dataprep.errors import InputError
     from dataprep.store import Store, filesystem, find, identity
 
+    label = {"label": one.label} if one.label else {"label_column": label_column}
     folder = one.given.removesuffix(f"/{manifest.MANIFEST}").rstrip("/")
     if Store(folder).exists(manifest.MANIFEST):
         held = manifest.read(folder)
@@ -155,7 +163,7 @@ def _open(one: _Input) -> tuple[list[File], dict[str, Any]]:
             raise InputError(f"{folder}: holds {held['kind']}, not documents; name the folder of a `dataprep run`")
         files = [file for shard in held["shards"] for file in find([Store(folder).path(shard["path"])], ())]
         name = str(held["pipeline"].get("name") or folder)
-        return files, {"name": name, "label": one.label, "manifest": held["fingerprint"]}
+        return files, {"name": name, **label, "manifest": held["fingerprint"]}
     suffixes = tuple(s for name in catalog.source_names() for s in catalog.source(name).suffixes)
     files = find([one.given], suffixes)
     for file in files:
@@ -163,7 +171,7 @@ def _open(one: _Input) -> tuple[list[File], dict[str, Any]]:
             raise InputError(f"{file.path}: no source reads files of this name; see `dataprep stages`")
     _, plain = filesystem(one.given)
     name = (plain.rstrip("/").rpartition("/")[2] or one.given).partition(".")[0]
-    return files, {"name": name, "label": one.label, "files": [[f.relative, *identity(f.path)] for f in files]}
+    return files, {"name": name, **label, "files": [[f.relative, *identity(f.path)] for f in files]}
 
 
 def _documents(one: _Input, files: list[File], name: str, label_column: str | None) -> Iterator[Labelled]:
