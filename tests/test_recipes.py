@@ -95,9 +95,14 @@ def inputs(data: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Pa
     (folder / "wiki").mkdir()
     sliced(data / "corpora/en_foldoc_encyclopedia.jsonl.zst", folder / "wiki/en.jsonl", 10, 400)
     sliced(data / "corpora/zh_oiwiki.jsonl.zst", folder / "wiki/zh.jsonl", 5, 60)
-    return {"chinese-web": chinese, "web-zh": chinese, "code": code, "wikipedia": folder / "wiki"} | dict.fromkeys(
-        ("c4", "dclm", "fineweb", "gopher", "refinedweb", "web"), web
-    )
+    text = sliced(data / "corpora/en_web_text.jsonl.zst", folder / "text.jsonl", 10, 200)
+    return {
+        "classifier-llama": text,
+        "chinese-web": chinese,
+        "web-zh": chinese,
+        "code": code,
+        "wikipedia": folder / "wiki",
+    } | dict.fromkeys(("c4", "dclm", "fineweb", "gopher", "refinedweb", "web"), web)
 
 
 @pytest.fixture(scope="module")
@@ -106,7 +111,13 @@ def settings(data: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, 
     blocked = [f"url_filter.categories=[{data / 'lists/ut1_subset/blacklists/gambling'}]"]
     model = f"classifier.model={classifier(data, tmp_path_factory.mktemp('classifier'))}"
     offensive = f"keywords.lists={{offensive: {data / 'lists/ldnoobw'}}}"
-    return {"fineweb": blocked, "refinedweb": blocked, "c4": [offensive], "dclm": [*blocked, model]}
+    return {
+        "fineweb": blocked,
+        "refinedweb": blocked,
+        "c4": [offensive],
+        "dclm": [*blocked, model],
+        "classifier-llama": [model],
+    }
 
 
 def classifier(data: Path, folder: Path) -> Path:
