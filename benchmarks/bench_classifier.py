@@ -37,7 +37,7 @@ MODELS = {
 
 
 def program(given: Path | None) -> Path:
-    """fastText's command, built as its Makefile does: -O3 -march=native -funroll-loops."""
+    """fastText's command: optimised, and for this processor, as its Python module is."""
     built = given or HERE.parent / ".benchmarks/fasttext/fasttext"
     if not built.exists():
         folder = built.parent
