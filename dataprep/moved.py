@@ -11,10 +11,11 @@ import pyarrow.compute as pc
 
 from dataprep import schema
 from dataprep.documents import Documents
+from dataprep.judged_rows import Rows
 from dataprep.lookup import Run, corpus_row, dataset, samples, shown_url, verdict_files, whereabouts
 from dataprep.pipeline import Pipeline
 from dataprep.stages.quality.thresholds import Rule, Thresholds
-from dataprep.what_if import DROPPED, KEPT, UNKNOWN, Outcome, Rows
+from dataprep.what_if import DROPPED, KEPT, UNKNOWN, Outcome
 
 WORDS = {DROPPED: "dropped", KEPT: "kept", UNKNOWN: "unknown"}
 
@@ -39,13 +40,13 @@ class Moved(NamedTuple):
     """Of what was kept, and of the samples of what was dropped; personal data is masked."""
 
 
-def counts(rows: Rows, one: Outcome, parts: int) -> dict[tuple[str, str], int]:
+def counts(one: Outcome) -> dict[tuple[str, str], int]:
     """(old, new) -> documents, without those that stay where they are."""
-    return {move: int(np.count_nonzero(which)) for move, which in _moves(rows, one, parts)}
+    return {move: int(np.count_nonzero(which)) for move, which in _moves(one)}
 
 
-def _moves(rows: Rows, one: Outcome, parts: int) -> Iterator[tuple[tuple[str, str], np.ndarray[Any, Any]]]:
-    kept = rows.end == parts
+def _moves(one: Outcome) -> Iterator[tuple[tuple[str, str], np.ndarray[Any, Any]]]:
+    kept = one.rows.end == len(one.old.parts)
     for old, was in ((KEPT, kept), (DROPPED, ~kept)):
         for new in (DROPPED, KEPT, UNKNOWN):
             which = was & (one.fate == new)
@@ -53,27 +54,29 @@ def _moves(rows: Rows, one: Outcome, parts: int) -> Iterator[tuple[tuple[str, st
                 yield (WORDS[old], WORDS[new]), which
 
 
-def moved(run: Run, rows: Rows, one: Outcome, limit: int) -> list[Moved]:
+def moved(run: Run, one: Outcome, limit: int) -> list[Moved]:
     """At most `limit` documents of each move, always the same ones. Reads their rows of the corpus and the samples."""
     held = {sample.place: sample for sample in samples(run)}
     found: list[Moved] = []
-    for (old, new), which in _moves(rows, one, len(run.pipeline.parts)):
+    rows = one.rows
+    for (old, new), which in _moves(one):
         at = np.flatnonzero(which)
         rank = rows.places[at].astype(np.uint64) * np.uint64(0x9E3779B97F4A7C15)
         # Those whose text is at hand are the ones to look at.
         seen = np.array([place not in held for place in rows.places[at].tolist()]) & (old == WORDS[DROPPED])
         first = at[np.lexsort((rank, seen))[:limit]].tolist()
-        found += [_moved(run, rows, one, row, old, new, held) for row in first]
+        found += [_moved(run, one, row, old, new, held) for row in first]
     return found
 
 
-def _moved(run: Run, rows: Rows, one: Outcome, row: int, old: str, new: str, held: dict[int, Any]) -> Moved:
+def _moved(run: Run, one: Outcome, row: int, old: str, new: str, held: dict[int, Any]) -> Moved:
+    rows = one.rows
     place = int(rows.places[row])
     # What drops it now, or what dropped it before.
     part = int(one.at[row]) if new == WORDS[DROPPED] else int(rows.end[row])
     if new == WORDS[UNKNOWN] and old == WORDS[KEPT]:
         part = int(one.at[row])
-    score = _bounds(run.pipeline, one.pipeline, rows, part, row, leaves=new == WORDS[DROPPED])
+    score = _bounds(one.old, one.pipeline, rows, part, row, leaves=new == WORDS[DROPPED])
     url = excerpt = None
     if old == WORDS[KEPT]:
         last = dataset(run, verdict_files(run)[-1])
@@ -86,7 +89,7 @@ def _moved(run: Run, rows: Rows, one: Outcome, row: int, old: str, new: str, hel
         name = first.to_table(filter=pc.field(schema.PLACE) == place, columns=[schema.ID]).column(0)[0].as_py()
         if place in held:
             url, excerpt = held[place].url, held[place].excerpt
-    entry = run.pipeline.parts[part].entry
+    entry = one.old.parts[part].entry
     language, source = rows.languages[row].as_py(), rows.sources[row].as_py()
     return Moved(name, language, source, old, new, entry, *score, url, excerpt)
 

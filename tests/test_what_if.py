@@ -11,10 +11,11 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from classifier_files import example_classifier
 from runs import dataprep, error, make_plan, random_rows, run_here, write_jsonl, write_pipeline
 from token_corpora import example_tokenizer
 
-from dataprep import lookup, moved, what_if
+from dataprep import catalog, judged_rows, lookup, moved, other_settings, token_counts, what_if
 from dataprep.errors import InputError, UsageError
 from dataprep.schema import BYTES, ID, PLACE
 
@@ -59,10 +60,10 @@ def fates(run: lookup.Run) -> dict[int, str | None]:
     return found
 
 
-def predicted(run: lookup.Run, *arguments: str) -> tuple[what_if.Rows, what_if.Outcome]:
-    (settings,) = what_if.asked(arguments)
-    pipe = what_if.changed(run, settings)
-    rows = what_if.read(run, [pipe])
+def predicted(run: lookup.Run, *arguments: str) -> tuple[judged_rows.Rows, what_if.Outcome]:
+    (settings,) = other_settings.asked(arguments)
+    pipe = other_settings.changed(run, settings)
+    rows = judged_rows.read(run, [pipe])
     return rows, what_if.outcome(run, rows, settings, pipe)
 
 
@@ -128,10 +129,10 @@ def test_the_settings_of_the_run_give_its_verdicts(made: lookup.Run) -> None:
 
 
 def test_what_a_language_had_is_told(made: lookup.Run) -> None:
-    assert what_if.current(made, "gopher_quality.zh.min_words") == 30
-    assert what_if.current(made, "gopher_quality.zh.max_mean_word_length") is None
-    assert what_if.current(made, "gopher_repetition.zh.max_duplicate_line_ratio") == 0.47
-    assert what_if.current(made, "gopher_quality.en.max_mean_word_length") == 10
+    assert other_settings.current(made, "gopher_quality.zh.min_words") == 30
+    assert other_settings.current(made, "gopher_quality.zh.max_mean_word_length") is None
+    assert other_settings.current(made, "gopher_repetition.zh.max_duplicate_line_ratio") == 0.47
+    assert other_settings.current(made, "gopher_quality.en.max_mean_word_length") == 10
 
 
 def test_tightening_is_exact_but_for_clusters_that_lose_a_member(made: lookup.Run) -> None:
@@ -189,6 +190,47 @@ def test_a_bound_that_the_verdicts_do_not_hold_needs_a_rerun(tmp_path: Path) -> 
         predicted(made, "threshold.column=language_score")
 
 
+def test_a_bound_that_was_off_is_answered(tmp_path: Path) -> None:
+    """Score once, decide later: the run had no threshold at all."""
+    corpus(tmp_path / "in")
+    off = {limit.field: None for limit in catalog.stage("gopher_quality").limits}  # type: ignore[attr-defined]
+    chain: list[Any] = [
+        {"gopher_quality": off},
+        "exact_dedup",
+        {"gopher_quality": {**off, "as": "again", "min_words": 40}},
+    ]
+    made = run(tmp_path / "now", chain)
+    for bound in ("gopher_quality.min_words=119", "again.min_words=null", "again.max_words=100"):
+        rows, one = predicted(made, bound)
+        again = run(tmp_path / bound.replace(".", "_").replace("=", "_"), chain, bound)
+        kept = {place for place, stage in fates(again).items() if stage is None}
+        assert kept == set(rows.places[one.fate == what_if.KEPT].tolist())
+        assert not (one.fate == what_if.UNKNOWN).any()
+        shown = moved.moved(made, one, 2)
+        assert shown
+        assert {row.score for row in shown} == {f"{bound.partition('.')[0]}.words"}
+
+
+def test_scores_without_any_threshold_are_decided_later(tmp_path: Path) -> None:
+    """A stage that expands to one part more once a bound is set; what depends on the whole corpus stays unknown."""
+    corpus(tmp_path / "in")
+    scored = {"model": str(example_classifier()), "label": "hq"}
+    chain: list[Any] = [{"classifier": scored}, {"classifier": {**scored, "as": "best", "keep_top_ratio": 0.5}}]
+    made = run(tmp_path / "now", chain)
+    scores = pq.read_table(f"{made.root}/documents", columns=["best.hq"]).column(0).to_numpy()
+    bound = f"min_score={np.median(scores) + 1e-6:.8f}"
+    rows, one = predicted(made, f"best.{bound}")
+    again = run(tmp_path / "best", chain, f"best.{bound}")
+    kept = {place for place, stage in fates(again).items() if stage is None}
+    assert kept == set(rows.places[one.fate == what_if.KEPT].tolist())
+    assert not (one.fate == what_if.UNKNOWN).any()
+    assert 0 < len(kept) < made.manifest["documents"]
+    rows, one = predicted(made, f"classifier.{bound}")
+    assert set(what_if.unknown_because(one)) == {"best"}
+    with pytest.raises(UsageError, match="needs a rerun; what-if answers thresholds only"):
+        predicted(made, "best.keep_top_ratio=0.2")
+
+
 def test_the_command_shows_values_languages_and_who_moves(made: lookup.Run) -> None:
     shown = dataprep("what-if", made.root, "gopher_quality.min_words=100,125").stdout
     table = [line.split() for line in shown.splitlines()]
@@ -219,8 +261,8 @@ def test_excerpts_are_masked(tmp_path: Path) -> None:
     run_here(make_plan(path))
     made = lookup.open_run(str(tmp_path / "out"))
     for bound in (45, 5):
-        rows, one = predicted(made, f"gopher_quality.min_words={bound}")
-        shown = moved.moved(made, rows, one, 5)
+        _, one = predicted(made, f"gopher_quality.min_words={bound}")
+        shown = moved.moved(made, one, 5)
         assert shown
         assert all(
             row.excerpt and "jane.doe@" not in row.excerpt and "jane.doe@" not in (row.url or "") for row in shown
@@ -236,7 +278,7 @@ def test_tokens_are_counted_where_they_are_known(tmp_path: Path) -> None:
     if not made.manifest["documents"]:
         made = run(tmp_path / "now", [QUALITY])
     rows, one = predicted(made, "gopher_quality.min_words=40")
-    counts = what_if.tokens(made, rows, None)
+    counts = token_counts.tokens(made, rows, None)
     assert counts is not None
     assert what_if.total(rows, one.fate == what_if.KEPT, counts).tokens == sum(n for n in range(50) if n + 20 >= 40)
     rows, one = predicted(made, "gopher_quality.min_words=25")
@@ -263,7 +305,7 @@ def test_tokens_of_a_corpus_made_from_the_run_are_counted(tmp_path: Path, *, apa
     by_id = {row[ID]: row["tokens"] for row in counts}
     assert len(by_id) == len(counts) == said["now"]["kept"]["documents"]
     assert said["now"]["kept"]["tokens"] == sum(by_id.values())
-    rows, one = predicted(made, "gopher_quality.min_words=100")
+    _, one = predicted(made, "gopher_quality.min_words=100")
     (first,) = lookup.verdict_files(made)[0]
     ids = pq.read_table(f"{made.root}/{first}", columns=[ID]).column(0).to_pylist()
     kept = [name for name, fate in zip(ids, one.fate.tolist(), strict=True) if fate == what_if.KEPT]

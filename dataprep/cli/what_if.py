@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 import click
 
 if TYPE_CHECKING:
+    from dataprep.judged_rows import Int64s, Rows
     from dataprep.lookup import Run
     from dataprep.moved import Moved
-    from dataprep.what_if import Int64s, Outcome, Rows
+    from dataprep.what_if import Outcome
 
 SHOWN = 12
 """Languages or sources of a table on a terminal; `--json` has all."""
@@ -37,19 +38,19 @@ def what_if(folder: str, settings: tuple[str, ...], limit: int, tokens: str | No
       dataprep what-if out/web gopher_quality.min_words=50,100,200
       dataprep what-if out/web gopher_quality.zh.min_words=80 fineweb_quality.max_short_line_ratio=0.8
     """
-    from dataprep import lookup, moved
-    from dataprep import what_if as asking
+    from dataprep import judged_rows, lookup, moved, other_settings, token_counts
+    from dataprep.what_if import outcome
 
-    chosen = asking.asked(settings)
+    chosen = other_settings.asked(settings)
     run = lookup.open_run(folder)
-    pipes = [asking.changed(run, one) for one in chosen]
-    rows = asking.read(run, pipes)
-    counts = asking.tokens(run, rows, tokens)
-    outcomes = [asking.outcome(run, rows, one, pipe) for one, pipe in zip(chosen, pipes, strict=True)]
-    now = asking.outcome(run, rows, {target: asking.current(run, target) for target in chosen[0]}, run.pipeline)
-    shown = moved.moved(run, rows, outcomes[0], limit) if len(outcomes) == 1 else []
+    pipes = [other_settings.changed(run, one) for one in chosen]
+    rows = judged_rows.read(run, pipes)
+    counts = token_counts.tokens(run, rows, tokens)
+    outcomes = [outcome(run, rows, one, pipe) for one, pipe in zip(chosen, pipes, strict=True)]
+    now = outcome(run, rows, {target: other_settings.current(run, target) for target in chosen[0]}, run.pipeline)
+    shown = moved.moved(run, outcomes[0], limit) if len(outcomes) == 1 else []
     if as_json:
-        told = [_json(run, rows, one, counts) for one in (now, *outcomes)]
+        told = [_json(rows, one, counts) for one in (now, *outcomes)]
         value: dict[str, Any] = {"run": run.root, "documents": len(rows.places), "now": told[0], "outcomes": told[1:]}
         click.echo(json.dumps(value | {"moved": [one._asdict() for one in shown]}, ensure_ascii=False, indent=1))
         return
@@ -58,7 +59,7 @@ def what_if(folder: str, settings: tuple[str, ...], limit: int, tokens: str | No
         click.echo("\n" + "\n".join(_documents(shown)))
 
 
-def _json(run: Run, rows: Rows, one: Outcome, counts: Int64s | None) -> dict[str, Any]:
+def _json(rows: Rows, one: Outcome, counts: Int64s | None) -> dict[str, Any]:
     from dataprep import moved
     from dataprep.what_if import DROPPED, KEPT, UNKNOWN, groups, total, unknown_because
 
@@ -70,7 +71,7 @@ def _json(run: Run, rows: Rows, one: Outcome, counts: Int64s | None) -> dict[str
             group: {name: total(rows, mine & (one.fate == fate), counts)._asdict() for name, fate in fates.items()}
             for group, mine in groups(column).items()
         }
-    moves = moved.counts(rows, one, len(run.pipeline.parts))
+    moves = moved.counts(one)
     return found | {
         "moves": {f"{old} -> {new}": n for (old, new), n in moves.items()},
         "unknown_from": unknown_because(one),
