@@ -16,6 +16,7 @@ from pydantic import ValidationError
 from dataprep import catalog, schema
 from dataprep.documents import Documents, documents
 from dataprep.errors import UsageError
+from dataprep.scored import Scored
 from dataprep.stage import Build, Composite, Filter, Map, Stage
 
 STAGES = catalog.stage_names()
@@ -191,7 +192,7 @@ def threshold_fields() -> list[tuple[str, str]]:
 def test_min_and_max_bound_what_is_kept(name: str, field: str, tmp_path: Path) -> None:
     """With every other bound open, raising `min_*` keeps a subset, raising `max_*` a superset; and both ends differ."""
     cls = catalog.stage(name)
-    open_config = open_bounds(cls)
+    open_config = open_bounds(cls) | profile_of(cls, field)
     values = ladder(cls, field)
     docs = varied_documents(cls, open_config)
     kept: list[set[int]] = []
@@ -203,6 +204,14 @@ def test_min_and_max_bound_what_is_kept(name: str, field: str, tmp_path: Path) -
     ordered = kept if field.startswith("max_") else kept[::-1]
     assert all(a <= b for a, b in pairwise(ordered)), f"{field} does not bound what is kept"
     assert ordered[0] < ordered[-1], f"{field} decides nothing between {values[0]} and {values[-1]}"
+
+
+def profile_of(cls: type[Stage], field: str) -> dict[str, str]:
+    """The profile that has this rule, where the default one has not."""
+    if not issubclass(cls, Scored) or any(limit.field == field for limit in cls.limits):
+        return {}
+    have = (name for name, profile in cls.profiles.items() if any(limit.field == field for limit in profile.limits))
+    return {"profile": next(have)}
 
 
 def nullable(cls: type[Stage], field: str) -> bool:
