@@ -72,14 +72,13 @@ _CODES = {
 def declarations(data: Path) -> Iterator[tuple[str, str]]:
     import zstandard
 
-    packed = next((data / "langid/udhr_unicode").glob("*.tar.zst"))
-    with packed.open("rb") as raw, zstandard.ZstdDecompressor().stream_reader(raw) as stream:
-        with tarfile.open(fileobj=stream, mode="r|") as archive:
-            found = {}
-            for member in archive:
-                code = re.search(r"udhr_(\w+)\.xml$", member.name)
-                if code and code[1] in _CODES:
-                    file = archive.extractfile(member)
-                    assert file is not None
-                    found[_CODES[code[1]]] = re.sub(r"<[^>]*>", "\n", file.read().decode())
+    packed = next((data / "langid/udhr_unicode").glob("*.tar.zst")).read_bytes()
+    with zstandard.ZstdDecompressor().stream_reader(packed) as stream, tarfile.open(fileobj=stream, mode="r|") as held:
+        found = {}
+        for member in held:
+            code = re.search(r"udhr_(\w+)\.xml$", member.name)
+            if code and code[1] in _CODES:
+                file = held.extractfile(member)
+                assert file is not None
+                found[_CODES[code[1]]] = re.sub(r"<[^>]*>", "\n", file.read().decode())
     yield from sorted(found.items())

@@ -92,7 +92,9 @@ short = st.lists(st.sampled_from([p for p in PIECES if len(p) < 5]), min_size=1,
 phrase_lists = st.lists(st.one_of(short, st.sampled_from(PIECES)), min_size=1, max_size=30)
 
 
-def check(text: TextBuffers, fold: Folding, twin: object, listed: list[list[str]], ends: tuple[int, int] | None) -> None:
+def check(
+    text: TextBuffers, fold: Folding, twin: object, listed: list[list[str]], ends: tuple[int, int] | None
+) -> None:
     entries, plain = [], []
     for slot, given_phrases in enumerate(listed):
         read = [p.strip() for p in folded(given_phrases, fold)]

@@ -53,10 +53,11 @@ def categories(given: Sequence[str]) -> Lists:
 
 
 def _in(folder: Path) -> Lists:
+    names = set(os.listdir(folder))
+
     def files(name: str) -> tuple[Path, ...]:
-        there = [folder / f"{name}{suffix}" for suffix in ("", ".gz", ".zst", ".txt")]
-        # UT1 keeps empty files; a symbolic link is another category's name.
-        return tuple(path for path in there if path.is_file() and path.stat().st_size)
+        there = [folder / f"{name}{suffix}" for suffix in ("", ".gz", ".zst", ".txt") if f"{name}{suffix}" in names]
+        return tuple(path for path in there if path.stat().st_size)  # UT1 keeps empty files
 
     return Lists(files("domains"), files("urls"))
 
@@ -66,11 +67,12 @@ def normal_forms(urls: pa.Array) -> TextBuffers:
     from dataprep.text.urls import normalised
 
     column = urls.cast(pa.large_string()).fill_null("")
+    http = pa.scalar("http://", pa.large_string())
     bare = pc.invert(pc.match_substring(column, "://"))
     if pc.any(bare).as_py():
         column = pc.if_else(
             bare,
-            pc.binary_join_element_wise(pa.scalar("http://", column.type), column, pa.scalar("", column.type)),
+            pc.binary_join_element_wise(http, column, pa.scalar("", pa.large_string())),
             column,
         )
     return normalised(text_buffers(column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column))

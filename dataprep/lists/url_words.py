@@ -25,6 +25,13 @@ class UrlWords(NamedTuple):
     columns: Int32s
 
 
+def check(path: Path) -> None:
+    """Raises UsageError if this list can't be read, or has an entry that no URL can have as a word."""
+    for entry in entries(path):
+        if not any(c.isascii() and c.isalnum() for c in entry):
+            raise UsageError(f"{path}: entry {entry!r} has no ASCII letter or digit, as words of URLs have")
+
+
 def url_words(lists: Sequence[Sequence[Path]], case: bool) -> UrlWords:
     """Whole words, one column for each list: what stands between characters other than ASCII letters and digits."""
     return _compiled(tuple(tuple(stamp(path) for path in files) for files in lists), folding.LETTERS, case)
@@ -41,9 +48,7 @@ def _compiled(lists: tuple[tuple[tuple[str, int, int], ...], ...], kind: int, ca
     for slot, files in enumerate(lists):
         for path, _, _ in files:
             given = entries(Path(path))
-            for entry, word in zip(given, folding.folded(given, folding.ascii_run_together()), strict=True):
-                if not word:
-                    raise UsageError(f"{path}: entry {entry!r} has no ASCII letter or digit, as words of URLs do")
-                found.append(Entry(word, slot, kind, kind))
-    read = folding.ascii_words(case) if kind else folding.ascii_run_together()
-    return UrlWords(phrases(found), read, np.arange(len(lists), dtype=np.int32)[None])
+            read = folding.folded(given, folding.ascii_run_together())
+            found += [Entry(word, slot, kind, kind) for word in read if word]
+    by = folding.ascii_words(case) if kind else folding.ascii_run_together()
+    return UrlWords(phrases(found), by, np.arange(len(lists), dtype=np.int32)[None])

@@ -132,6 +132,19 @@ def urls_listed(urls: TextBuffers, table: UInt64s) -> Bools:
     return out
 
 
+@kernel
+def _held(hashes: UInt64s, table: UInt64s, out: Bools) -> None:
+    for d in range(hashes.size):
+        out[d] = _holds(table, hashes[d])
+
+
+def hashes_listed(hashes: UInt64s, table: UInt64s) -> Bools:
+    """bool[hashes]: whether each is in a `hash_set`."""
+    out = np.zeros(len(hashes), np.bool_)
+    _held(hashes, table, out)
+    return out
+
+
 def host_hashes(urls: TextBuffers) -> UInt64s:
     """uint64[urls]: of the host of each URL in normal form; 0 where there is none."""
     hashes = np.zeros(len(urls.offsets) - 1, np.uint64)
@@ -153,4 +166,5 @@ def warm(text: TextBuffers) -> None:
     table = hash_set(host_hashes(text))
     hosts_listed(text, table)
     urls_listed(text, table)
+    hashes_listed(table, table)
     url_hashes(text)

@@ -82,6 +82,8 @@ class Threshold(Filter):
             raise ValueError("min and max are of numbers, any_of and none_of of single values; give one kind")
         if self.min is not None and self.max is not None and self.min > self.max:
             raise ValueError("min: is above max, so nothing would be kept")
+        if not self._numbers() and not self.any_of and not self.none_of and self.keep_missing:
+            raise ValueError("bounds nothing; give min, max, any_of, none_of or `keep_missing: false`")
         return self
 
     def needs(self) -> tuple[str, ...]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 import pyarrow as pa
@@ -12,6 +12,9 @@ import pyarrow.compute as pc
 from dataprep import models, schema
 from dataprep.documents import Documents
 from dataprep.stage import Example, Map
+
+if TYPE_CHECKING:
+    from dataprep.lists.url_sets import Kind
 
 SCORES = ("domain", "url", "hard_words", "soft_words", "sub_words")
 
@@ -50,14 +53,20 @@ class UrlMatches(Map):
         return (schema.URL,)
 
     def files(self) -> dict[str, str]:
-        from dataprep.lists.reading import content
+        from dataprep.lists.url_sets import table
+        from dataprep.lists.url_words import check
 
-        found = {}
-        for name, files in self._files().items():
-            for path in files:
-                content(path)
-                found[f"{name}/{path.parent.name}/{path.name}"] = models.file_hash(path)
-        return found
+        files = self._files()
+        table(files["domains"], "domains")
+        table(files["urls"], self._url_kind())
+        for name in ("hard_words", "soft_words", "sub_words"):
+            for path in files[name]:
+                check(path)
+        return {
+            f"{name}/{k}/{path.name}": models.file_hash(path)
+            for name, held in files.items()
+            for k, path in enumerate(held)
+        }
 
     def _files(self) -> dict[str, list[Path]]:
         from dataprep.lists.url_sets import categories
@@ -67,6 +76,9 @@ class UrlMatches(Map):
         files["domains"] += listed.domains
         files["urls"] += listed.urls
         return files
+
+    def _url_kind(self) -> Kind:
+        return "exact_urls" if self.datatrove else "urls"
 
     def gives(self) -> dict[str, pa.DataType | None]:
         return {f"{self.prefix}.{name}": pa.int32() for name in (*SCORES, "without_url")}
@@ -80,21 +92,21 @@ class UrlMatches(Map):
         from dataprep.text.hashes import xxh64
         from dataprep.text.phrases import count_phrases
         from dataprep.text.spans import text_buffers
-        from dataprep.text.url_lists import hosts_listed, urls_listed
+        from dataprep.text.url_lists import hashes_listed, hosts_listed, urls_listed
 
         files = self._files()
         column = docs[schema.URL]
         without = np.asarray(pc.equal(pc.utf8_trim_whitespace(column.fill_null("")), ""))
         raw = text_buffers(column.cast(pa.large_string()).fill_null(""))
         found = dict.fromkeys(SCORES, np.zeros(len(docs), np.int32))
-        if files["domains"] or (files["urls"] and not self.datatrove):
-            urls = normal_forms(column)
-            if files["domains"]:
-                found["domain"] = hosts_listed(urls, table(files["domains"], "domains")).astype(np.int32)
-            if files["urls"] and not self.datatrove:
-                found["url"] = urls_listed(urls, table(files["urls"], "urls")).astype(np.int32)
-        if files["urls"] and self.datatrove:
-            found["url"] = np.isin(xxh64(raw), table(files["urls"], "exact_urls")).astype(np.int32)
+        urls = normal_forms(column)
+        if files["domains"]:
+            found["domain"] = hosts_listed(urls, table(files["domains"], "domains")).astype(np.int32)
+        if files["urls"]:
+            kind = self._url_kind()
+            held = table(files["urls"], kind)
+            listed = urls_listed(urls, held) if kind == "urls" else hashes_listed(xxh64(raw), held)
+            found["url"] = listed.astype(np.int32)
         every = np.zeros(len(docs), np.int32)
         if files["hard_words"] or files["soft_words"]:
             words = url_words((files["hard_words"], files["soft_words"]), self.datatrove)
