@@ -97,6 +97,8 @@ class Scored(Composite):
             return given
         thresholds = cls._thresholds()
         needed = {name: given[name] for name, f in cls.model_fields.items() if f.is_required() and name in given}
+        if given.get("profile") in cls.profiles:
+            needed["profile"] = given["profile"]
         errors: list[InitErrorDetails] = []
         checked = dict(given)
         for key, values in given.items():
@@ -172,5 +174,6 @@ _SAME_FOR_ALL = PydanticCustomError(
 
 def _inside(key: str, error: ErrorDetails) -> InitErrorDetails:
     """The same error, one level deeper."""
-    details: InitErrorDetails = {"type": error["type"], "loc": (key, *error["loc"]), "input": error["input"]}
+    kind: Any = _NOT_OF_PROFILE if error["type"] == _NOT_OF_PROFILE.type else error["type"]
+    details: InitErrorDetails = {"type": kind, "loc": (key, *error["loc"]), "input": error["input"]}
     return {**details, "ctx": error["ctx"]} if "ctx" in error else details
