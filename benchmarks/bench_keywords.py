@@ -118,7 +118,7 @@ def timed(work: Callable[[], list[str | None]]) -> tuple[list[str | None], float
 def in_turn(
     work: Callable[[], list[str | None]], peer: Peer, asked: list[tuple[str, dict[str, str]]]
 ) -> tuple[list[str | None], list[float], list[str | None], list[float]]:
-    work()
+    work(), peer.judge(asked[:1])
     mine, theirs = [], []
     for _ in range(RUNS):
         found, seconds = timed(work)
@@ -193,7 +193,9 @@ def phrases(data: Path, options: argparse.Namespace) -> dict[str, Any]:
                 print(f"{len(listed)} {kind} phrases, {name}, {size / 1e6:.1f} MB: {machine.spread(speed)} MB/s")
         some = texts["English"][::50]
         peer = Peer(filter="bad_words", folder=str(Path(folder) / "rare"))
-        theirs = [peer.judge([(text, {"language": "en"}) for text in some])[1] for _ in range(RUNS)]
+        asked = [(text, {"language": "en"}) for text in some]
+        peer.judge(asked[:1])  # compiles its expression
+        theirs = [peer.judge(asked)[1] for _ in range(RUNS)]
         speed = [sum(len(text.encode()) for text in some) / 1e6 / s for s in theirs]
         figures["datatrove, rare, English, up to the first match"] = {"MB_per_s": speed}
         print(f"datatrove, 10000 rare phrases, English, up to the first match: {machine.spread(speed)} MB/s")
@@ -203,7 +205,7 @@ def phrases(data: Path, options: argparse.Namespace) -> dict[str, Any]:
 def made_domains(data: Path) -> list[str]:
     rng = random.Random(3)
     real = {host for path in listed_items.domain_files(data) for host in path.read_text().split()}
-    parts = ["ba", "ko", "net", "shop", "play", "my", "the", "web", "info", "top", "x", "lin", "tra", "man", "for", "um", "star", "blue"]
+    parts = ["ba", "ko", "net", "shop", "play", "my", "the", "web", "info", "top", "lin", "man", "for", "star"]
     while len(real) < 1_000_000:
         real.add(
             "".join(rng.choices(parts, k=rng.randint(3, 6))) + rng.choice([".com", ".org", ".cn", ".de", ".co.uk"])

@@ -92,8 +92,8 @@ def _hosts(offsets: Int64s, data: Bytes, table: UInt64s, hashes: UInt64s, out: B
 def _urls(offsets: Int64s, data: Bytes, table: UInt64s, hashes: UInt64s, out: Bools) -> None:
     making = hashes.size > 0
     for d in range(offsets.size - 1):
-        first, _, path = _host(data, offsets[d], offsets[d + 1])
-        if first == offsets[d + 1]:
+        first, stop, path = _host(data, offsets[d], offsets[d + 1])
+        if first >= stop:
             continue
         end = offsets[d + 1]
         if data[end - 1] == _SLASH:

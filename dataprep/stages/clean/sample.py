@@ -59,7 +59,7 @@ class Sample(Filter):
             if self.by == "url_host":
                 hosts = _hosts(docs)
                 drawn = np.where(np.asarray(hosts.is_valid()), lots(hosts.fill_null(""), self.seed), drawn)
-        return pa.array(np.where(drawn < self.ratio, None, "not_sampled"), pa.string())
+        return pa.array(np.full(len(docs), "not_sampled", object), pa.string(), mask=drawn < self.ratio)
 
 
 def _hosts(docs: Documents) -> pa.LargeStringArray:
@@ -72,4 +72,4 @@ def _hosts(docs: Documents) -> pa.LargeStringArray:
     column = docs[schema.URL].cast(pa.large_string()).fill_null("")
     urls: TextBuffers = normalised(text_buffers(column))
     read = pa.LargeStringArray.from_buffers(len(docs), pa.py_buffer(urls.offsets), pa.py_buffer(urls.data))
-    return pc.struct_field(pc.extract_regex(read, r"^http://(?:[^/?#]*@)?(?P<host>[^/?#@]+)"), "host")
+    return pc.struct_field(pc.extract_regex(read, r"^http://(?:[^/?#]*@)?(?P<host>\[[^\]]*\]|[^/?#@:]+)"), "host")

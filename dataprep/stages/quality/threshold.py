@@ -21,6 +21,7 @@ _TYPES: Final[dict[pa.DataType, type]] = {
     **dict.fromkeys((pa.int8(), pa.int16(), pa.int32(), pa.int64(), pa.uint8(), pa.uint16(), pa.uint32()), int),
 }
 """What single values of a column are in YAML."""
+_DEFECTS: Final = ("missing", "too_low", "too_high", "not_listed", "listed")
 
 
 class Bounds(Config):
@@ -90,7 +91,7 @@ class Threshold(Filter):
         return (self.column,)
 
     def defects(self) -> tuple[str, ...]:
-        return (self.reason,) if self.reason else ("missing", "too_low", "too_high", "not_listed", "listed")
+        return (self.reason,) if self.reason else _DEFECTS
 
     def misfit(self, columns: pa.Schema) -> str | None:
         kind = columns.field(self.column).type
@@ -107,20 +108,19 @@ class Threshold(Filter):
 
     def reasons(self, docs: Documents) -> pa.StringArray:
         values = docs[self.column]
-        why = np.full(len(docs), None, object)
+        why = np.zeros(len(docs), np.int8)
         if listed := self.any_of or self.none_of:
             found = np.asarray(pc.is_in(values, pa.array(listed, values.type)))
-            why[~found if self.any_of else found] = "not_listed" if self.any_of else "listed"
+            why[~found if self.any_of else found] = 4 if self.any_of else 5
         elif self._numbers():
-            numbers = np.asarray(values.cast(pa.float64()).fill_null(0))
+            numbers = np.asarray(values.cast(pa.float64(), safe=False).fill_null(0))
             # A bound is rounded as the score was: a float32 score of 3 in 10 is not above 0.3.
             kind = values.type.to_pandas_dtype() if pa.types.is_floating(values.type) else np.float64
-            why[numbers > self._bounds("max", np.inf, docs).astype(kind)] = "too_high"
-            why[numbers < self._bounds("min", -np.inf, docs).astype(kind)] = "too_low"
-        why[np.asarray(values.is_null(nan_is_null=True))] = None if self.keep_missing else "missing"
-        if self.reason:
-            why[np.not_equal(why, None)] = self.reason
-        return pa.array(why, pa.string())
+            why[numbers > self._bounds("max", np.inf, docs).astype(kind)] = 3
+            why[numbers < self._bounds("min", -np.inf, docs).astype(kind)] = 2
+        why[np.asarray(values.is_null(nan_is_null=True))] = 0 if self.keep_missing else 1
+        names = [self.reason] * len(_DEFECTS) if self.reason else _DEFECTS
+        return pa.array((None, *names), pa.string()).take(pa.array(why))
 
     def _bounds(self, name: Literal["min", "max"], off: float, docs: Documents) -> npt.NDArray[np.float64]:
         """The bound for each document."""
