@@ -3,9 +3,10 @@ tests/test_profile_dolma.py.
 
     python benchmarks/golden_dolma.py CHECKOUT
 
-CHECKOUT is one of github allenai/dolma. Its python/dolma/taggers/gopher.py runs as it is; of dolma.core it needs no more
-than names to derive from, which stand here. Scores are rounded as `BaseTagger.group_output` rounds them; decisions are
-the first rule on them in configs/dolma-v1_6/mixing/cc-head.yaml that excludes the document, where that score exists.
+CHECKOUT is one of github allenai/dolma. Its python/dolma/taggers/gopher.py runs as it is; of dolma.core it needs no
+more than names to derive from, which stand here. Scores are rounded as `BaseTagger.group_output` rounds them.
+Decisions: the first rule of configs/dolma-v1_6/mixing/cc-head.yaml that excludes the document by one of these scores;
+a rule whose score does not exist excludes none.
 """
 
 from __future__ import annotations
@@ -59,7 +60,8 @@ def tagger(checkout: Path) -> Any:
         vars(module).update(has)
     path = checkout / "python/dolma/taggers/gopher.py"
     spec = importlib.util.spec_from_file_location("dolma.taggers.gopher", path)
-    assert spec and spec.loader
+    assert spec
+    assert spec.loader
     module = importlib.util.module_from_spec(spec)
     sys.modules[spec.name] = module
     spec.loader.exec_module(module)
@@ -70,7 +72,8 @@ def digits(checkout: Path) -> int:
     """Behind the point of a score that is written."""
     source = (checkout / "python/dolma/core/taggers.py").read_text("utf-8")
     found = re.search(r"TAGGER_SCORE_PRECISION = (\d+)", source)
-    assert found and "round(float(span.score), TAGGER_SCORE_PRECISION)" in source
+    assert found
+    assert "round(float(span.score), TAGGER_SCORE_PRECISION)" in source
     return int(found[1])
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import numpy as np
 import pyarrow as pa
 
 from dataprep.documents import Documents
-from dataprep.stage import Map
+from dataprep.stage import Example, Map
 
 _STOP_WORDS = ("the", "be", "to", "of", "and", "that", "have", "with")
 
@@ -24,6 +26,22 @@ class GopherQualityDolmaScores(Map):
 
     prefix: str = "gopher_quality"
     """Columns are called `<prefix>.<score>`."""
+
+    examples: ClassVar[tuple[Example, ...]] = (
+        Example(
+            {"prefix": "g"},
+            {"text": ["To be, or not to be: that's #1…\n", "- 你好，世界\n\n* 再见…", "one\nof the", ""]},
+            {
+                "g.words": [8, 4, 3, 0],
+                "g.median_word_length": [3.0, 2.0, 3.0, 0.0],
+                "g.symbol_word_ratio": [0.125, 0.25, 0.0, 0.0],
+                "g.alphabetic_word_ratio": [0.875, 0.5, 1.0, 0.0],
+                "g.stop_words": [1, 0, 2, 0],
+                "g.bullet_line_ratio": [0.0, 0.66667, 0.0, 0.0],
+                "g.ellipsis_line_ratio": [0.5, 0.33333, 0.0, 0.0],
+            },
+        ),
+    )
 
     def gives(self) -> dict[str, pa.DataType | None]:
         whole = ("words", "stop_words")

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import numpy as np
 import pyarrow as pa
 
 from dataprep.documents import Documents
-from dataprep.stage import Map
+from dataprep.stage import Example, Map
 
 _LINES = ("duplicate_line_ratio", "duplicate_line_char_ratio")
 _TOP = tuple(f"top_{n}_gram_ratio" for n in range(2, 5))
@@ -27,6 +29,26 @@ class GopherRepetitionDolmaScores(Map):
 
     prefix: str = "gopher_repetition"
     """Columns are called `<prefix>.<score>`."""
+
+    examples: ClassVar[tuple[Example, ...]] = (
+        Example(
+            {"prefix": "r"},
+            {"text": ["ab cd\n\nab cd\n\nef", "你好，世界。 你好，世界。", "a b c d e f\na b c d e f", ""]},
+            {
+                "r.duplicate_line_ratio": [0.8, 0.0, 1.0, 0.0],
+                "r.duplicate_line_char_ratio": [1.0, 0.0, 1.83333, 0.0],
+                "r.top_2_gram_ratio": [0.8, 1.0, 0.33333, 0.0],
+                "r.top_3_gram_ratio": [0.6, 0.0, 0.5, 0.0],
+                "r.top_4_gram_ratio": [0.8, 0.0, 0.66667, 0.0],
+                "r.duplicate_5_gram_ratio": [0.0, 0.0, 0.5, 0.0],
+                "r.duplicate_6_gram_ratio": [0.0, 0.0, 0.28571, 0.0],
+                "r.duplicate_7_gram_ratio": [0.0, 0.0, 0.0, 0.0],
+                "r.duplicate_8_gram_ratio": [0.0, 0.0, 0.0, 0.0],
+                "r.duplicate_9_gram_ratio": [0.0, 0.0, 0.0, 0.0],
+                "r.duplicate_10_gram_ratio": [0.0, 0.0, 0.0, 0.0],
+            },
+        ),
+    )
 
     def gives(self) -> dict[str, pa.DataType | None]:
         return {f"{self.prefix}.{name}": pa.float64() for name in (*_LINES, *_TOP, *_DUPLICATES)}
