@@ -73,6 +73,13 @@ class Documents:
         return self._view("spacy_words", spacy_words)
 
     @property
+    def split_words(self) -> Spans:
+        """Words of `str.split`, signs and all; hashes of their bytes."""
+        from dataprep.text.split_words import split_words
+
+        return self._view("split_words", split_words)
+
+    @property
     def lines(self) -> Spans:
         """Non-blank lines without surrounding white space."""
         from dataprep.text.lines import lines

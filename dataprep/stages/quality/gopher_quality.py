@@ -38,9 +38,15 @@ class GopherQuality(Scored):
     `profile: datatrove` decides as datatrove 0.10.1 does, by the same rules in every language, on its words: spaCy's
     blank English, where signs are words too, and Chinese without spaces is one word from sign to sign, so most Chinese
     text is `too_few_words` or `words_too_long`. Needs `pip install 'dataprep[profiles]'`.
+
+    `profile: dolma` decides as the mixers of dolma 1.5 and 1.6 do (allenai/dolma 669f534, configs/*/mixing), by the
+    same rules in every language: words are what stands between white space, their length is the median one, `#` and
+    `…` count once per word, stop words as often as they occur, and lines are blank ones too. Chinese has no stop
+    word and few spaces, so hardly any is kept: of 60 pages of JavaGuide and OI-wiki, Markdown with signs between
+    spaces, none (38 `too_few_alphabetic_words`, 15 `too_few_stop_words`). Use our default for it.
     """
 
-    profile: Literal["multilingual", "datatrove"] = "multilingual"
+    profile: Literal["multilingual", "datatrove", "dolma"] = "multilingual"
     """Whose rules: ours, or another system's with its defaults, words and order of reasons."""
 
     min_words: Count | None = 50
@@ -69,6 +75,12 @@ class GopherQuality(Scored):
     """Most characters inside HTML tags. Ours, not published, for pages whose markup was left in, which no rule of
     Gopher or FineWeb sees. The 99th percentile of the Chinese sites is .08 to .11; with a tag around each line of them
     the 1st is .14 to .18. Of Markdown about HTML itself (React's and Vue's documentation) it drops a quarter."""
+    min_median_word_length: Annotated[float, Field(ge=0)] | None = None
+    """Least median length of a word, in characters. Only of `profile: dolma`, whose default is 3."""
+    max_median_word_length: Annotated[float, Field(ge=0)] | None = None
+    """Greatest median length of a word, in characters. Only of `profile: dolma`, whose default is 10."""
+    max_symbol_word_ratio: Fraction | None = None
+    """Most words that hold `#` or `…`. Only of `profile: dolma`, whose default is 0.1."""
     stop_words: dict[str, Annotated[tuple[str, ...], Field(max_length=64)]] = _STOP_WORDS
     """Stop words by `language`, matched exactly, at most 64 each; other languages are not judged by them. `und` is text
     that no stage has labelled. Gopher A1.1: the, be, to, of, and, that, have, with."""
@@ -89,6 +101,20 @@ class GopherQuality(Scored):
     )
     profiles: ClassVar[Mapping[str, Profile]] = {
         "datatrove": Profile("gopher_quality_datatrove_scores", limits[:-1]),
+        "dolma": Profile(
+            "gopher_quality_dolma_scores",
+            (
+                *limits[:2],
+                Limit("min_median_word_length", "median_word_length", "words_too_short"),
+                Limit("max_median_word_length", "median_word_length", "words_too_long"),
+                Limit("max_symbol_word_ratio", "symbol_word_ratio", "too_many_symbols"),
+                limits[8],
+                limits[9],
+                limits[6],
+                limits[7],
+            ),
+            {"min_median_word_length": 3, "max_median_word_length": 10, "max_symbol_word_ratio": 0.1},
+        ),
     }
     language_defaults: ClassVar[Mapping[str, Mapping[str, float | None]]] = {
         **dict.fromkeys(("zh", "yue", "wuu", "ja", "ko"), _NO_SPACES),

@@ -41,9 +41,15 @@ class GopherRepetition(Scored):
     `profile: datatrove` decides as datatrove 0.10.1 does, by the same rules in every language, on its words: spaCy's
     blank English, where signs are words too, and Chinese without spaces is one word from sign to sign, so that its
     shorter texts are `frequent_2_gram`. Needs `pip install 'dataprep[profiles]'`.
+
+    `profile: dolma` decides as the mixers of dolma 1.5 and 1.6 do (allenai/dolma 669f534, configs/*/mixing), by the
+    same rules in every language: words are what stands between white space, all copies of what repeats are
+    duplicates, blank lines too, and no rule is about paragraphs. Its mixers name scores of the most frequent n-grams
+    that its tagger does not write, so they never drop by them and these three are off; what was meant are Gopher's .20,
+    .18 and .16. Chinese: what stands between two spaces is one word, so n-grams seldom repeat and lines decide.
     """
 
-    profile: Literal["multilingual", "datatrove"] = "multilingual"
+    profile: Literal["multilingual", "datatrove", "dolma"] = "multilingual"
     """Whose rules: ours, or another system's with its defaults, words and order of reasons."""
     max_duplicate_paragraph_ratio: Fraction | None = 0.3
     """Most paragraphs equal to an earlier one. Gopher table A1: .30. Same for Chinese (99th percentiles .15 to .31)."""
@@ -91,6 +97,16 @@ class GopherRepetition(Scored):
     profiles: ClassVar[Mapping[str, Profile]] = {
         "datatrove": Profile(
             "gopher_repetition_datatrove_scores", (Limit("min_chars", "chars", "empty"), *limits), {"min_chars": 1}
+        ),
+        "dolma": Profile(
+            "gopher_repetition_dolma_scores",
+            limits[2:],
+            {
+                "max_duplicate_line_char_ratio": 0.3,
+                "max_top_2_gram_ratio": None,
+                "max_top_3_gram_ratio": None,
+                "max_top_4_gram_ratio": None,
+            },
         ),
     }
     language_defaults: ClassVar[Mapping[str, Mapping[str, float | None]]] = {

@@ -1,0 +1,128 @@
+"""Write tests/golden/dolma_<commit>.json.gz: what dolma's own tagger and mixers give for the texts of
+tests/test_profile_dolma.py.
+
+    python benchmarks/golden_dolma.py CHECKOUT
+
+CHECKOUT is one of github allenai/dolma. Its python/dolma/taggers/gopher.py runs as it is; of dolma.core it needs no
+more than names to derive from, which stand here. Scores are rounded as `BaseTagger.group_output` rounds them.
+Decisions: the first rule of configs/dolma-v1_6/mixing/cc-head.yaml that excludes the document by one of these scores;
+a rule whose score does not exist excludes none.
+"""
+
+from __future__ import annotations
+
+import argparse
+import gzip
+import importlib.util
+import json
+import platform
+import re
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType
+from typing import Any, NamedTuple
+
+import machine
+
+MIXER = "configs/dolma-v1_6/mixing/cc-head.yaml"
+
+
+class Span(NamedTuple):
+    """What a tagger says of a part of a document."""
+
+    start: int
+    end: int
+    type: str
+    score: float
+
+
+class Base:
+    """Stands for classes of dolma.core that gopher.py only names, and for its registry."""
+
+    @staticmethod
+    def add(name: str) -> Callable[[type], type]:
+        return lambda cls: cls
+
+
+def tagger(checkout: Path) -> Any:
+    """dolma.taggers.gopher."""
+    for name in ("dolma", "dolma.taggers", "dolma.core"):
+        sys.modules[name] = ModuleType(name)
+        sys.modules[name].__path__ = []
+    for name, has in {
+        "data_types": {"DocResult": Base, "Document": Base, "Span": Span},
+        "registry": {"TaggerRegistry": Base},
+        "taggers": {"BaseTagger": Base},
+    }.items():
+        module = sys.modules[f"dolma.core.{name}"] = ModuleType(f"dolma.core.{name}")
+        vars(module).update(has)
+    path = checkout / "python/dolma/taggers/gopher.py"
+    spec = importlib.util.spec_from_file_location("dolma.taggers.gopher", path)
+    assert spec
+    assert spec.loader
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+def digits(checkout: Path) -> int:
+    """Behind the point of a score that is written."""
+    source = (checkout / "python/dolma/core/taggers.py").read_text("utf-8")
+    found = re.search(r"TAGGER_SCORE_PRECISION = (\d+)", source)
+    assert found
+    assert "round(float(span.score), TAGGER_SCORE_PRECISION)" in source
+    return int(found[1])
+
+
+def rules(checkout: Path) -> list[tuple[str, str, float]]:
+    """(score, `<` or `>`, bound) of what the mixer excludes by this tagger, in its order."""
+    source = (checkout / MIXER).read_text("utf-8")
+    found = re.findall(r"gopher_rules__gopher_v1__(\w+)\[0\]\[2\]\s*([<>])\s*([\d.]+)\)\]", source)
+    return [(name, sign, float(bound)) for name, sign, bound in found]
+
+
+def decision(scores: dict[str, float], wanted: list[tuple[str, str, float]]) -> str | None:
+    """The first rule that excludes the document; one whose score does not exist does not."""
+    for name, sign, bound in wanted:
+        if name in scores and (scores[name] < bound if sign == "<" else scores[name] > bound):
+            return f"{name} {sign}"
+    return None
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("checkout", type=Path)
+    checkout = parser.parse_args().checkout
+    sys.path.insert(0, str(machine.ROOT / "tests"))
+    import test_profile_dolma as tests
+
+    commit = subprocess.check_output(["git", "-C", checkout, "rev-parse", "HEAD"], text=True).strip()
+    gopher, precision, wanted = tagger(checkout), digits(checkout), rules(checkout)
+    names = list(tests.OURS)
+    print(f"{len(wanted)} rules, not of scores that are written: {sorted({r[0] for r in wanted} - {*names})}")
+    texts = {name: tests.real_texts(machine.data(), name) for name in tests.CORPORA} | {"odd": tests.odd_texts()}
+    scores: dict[str, list[list[float | None]]] = {}
+    decisions: dict[str, list[str | None]] = {}
+    for name, some in texts.items():
+        spans = [gopher.get_attributes(text).as_spans() for text in some]
+        found = [{span.type: round(float(span.score), precision) for span in of} for of in spans]
+        scores[name] = [[of.get(key) for key in names] for of in found]
+        decisions[name] = [decision(of, wanted) for of in found]
+        print(f"{name}: {len(some)} texts, {sum(rule is None for rule in decisions[name])} kept")
+    made = {
+        "peer": f"allenai/dolma {commit}, taggers/gopher.py (gopher_v1), {MIXER}, Python {platform.python_version()}",
+        "how": "python benchmarks/golden_dolma.py CHECKOUT",
+        "names": names,
+        "scores": scores,
+        "decisions": decisions,
+    }
+    out = machine.ROOT / f"tests/golden/dolma_{commit[:7]}.json.gz"
+    out.write_bytes(gzip.compress(json.dumps(made, separators=(",", ":")).encode(), 9, mtime=0))
+    print(f"written to {out.relative_to(machine.ROOT)}: {out.stat().st_size} bytes")
+
+
+if __name__ == "__main__":
+    main()
