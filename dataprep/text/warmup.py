@@ -25,7 +25,7 @@ def kernel_modules() -> list[str]:
 
 
 def compile_all() -> None:
-    """Compile, or load from the cache, every kernel. 10-20 s, or 0.5 s from the cache."""
+    """Compile, or load from the cache, every kernel. About a minute, or a second from the cache."""
     import pyarrow as pa
 
     from dataprep.text.spans import text_buffers
@@ -51,7 +51,7 @@ def prepare(announce: Callable[[str], None]) -> None:
             fcntl.flock(lock, fcntl.LOCK_EX)
             if ready.exists():
                 return
-            announce(f"compiling text kernels, once on this machine, in about 15 s; cached in {folder}")
+            announce(f"compiling text kernels, once on this machine, in about a minute; cached in {folder}")
             compile_all()
             ready.touch()
     except OSError as e:
