@@ -70,6 +70,18 @@ def _odd(builder: Any, x: Any) -> Any:
     return builder.or_(found, builder.and_(low, builder.not_(breaks)))
 
 
+def _line_break(builder: Any, x: Any) -> Any:
+    found = _between(builder, x, "\n", "\r")
+    found = builder.or_(found, _between(builder, x, "\x1c", "\x1e"))
+    for lead in (0xC2, 0xE2):
+        found = builder.or_(found, builder.icmp_unsigned("==", x, _splat(lead)))
+    return found
+
+
+def _bracket(builder: Any, x: Any) -> Any:
+    return builder.icmp_unsigned("==", builder.or_(x, _splat(0x20)), _splat(ord("{")))
+
+
 def _equals(byte: int) -> Callable[[Bytes, Int], np.uint64]:
     return _mask(lambda builder, x: builder.icmp_unsigned("==", x, _splat(byte)))
 
@@ -105,6 +117,10 @@ stop64 = _mask(_stop)
 """Bytes beyond ASCII, and the ASCII signs that end sentences."""
 odd64 = _mask(_odd)
 """Bytes beyond ASCII, and ASCII control characters but `\\t` and `\\n`."""
+line_break64 = _mask(_line_break)
+"""Bytes that are a line break of `str.splitlines`, or may begin one."""
+bracket64 = _mask(_bracket)
+"""`[` and `{`."""
 newline64 = _equals(0x0A)
 number_sign64 = _equals(0x23)
 full_stop64 = _equals(0x2E)

@@ -1,0 +1,352 @@
+"""C4's line rules as datatrove has them: which lines of a text stay, without their citations, and why others go."""
+
+from __future__ import annotations
+
+import unicodedata
+from functools import cache
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from dataprep.text import tables
+from dataprep.text.blocks import bracket64, line_break64, lowest
+from dataprep.text.kernel import inlined, kernel
+from dataprep.text.lines import drop_space, skip_space
+from dataprep.text.literal import holding
+from dataprep.text.line_phrases import Phrases, cached, phrases_at
+from dataprep.text.spans import Bools, Bytes, Int, Int32s, Int64s, TextBuffers, text_buffers
+from dataprep.text.tables import SPACE
+from dataprep.text.utf8 import code_point, count_chars, width
+
+LONG_WORD, WITHOUT_STOP, FEW_WORDS, JAVASCRIPT, POLICY, CITATIONS, LOREM, LOREM_FIRST, CURLY, KEPT = range(10)
+"""Columns of `Edited.counts`: lines removed by each rule; citations removed; lines with lorem ipsum, those of them
+before any with a curly bracket; lines with a curly bracket; lines kept."""
+
+_PHRASES = (
+    ("lorem ipsum",),
+    ("javascript",),
+    ("terms of use", "privacy policy", "cookie policy", "uses cookies", "use of cookies", "use cookies"),
+)
+"""C4's code, c4_utils.py of tensorflow_datasets, and so datatrove's."""
+_HAS_LOREM, _HAS_JAVASCRIPT, _HAS_POLICY = 1, 2, 4
+
+_KELVIN = "\u212a".encode()
+"""The only character besides A to Z whose lower case is an ASCII letter and nothing more: k."""
+
+
+class Edited(NamedTuple):
+    """Texts with the lines that are left, joined by line feeds, not stripped."""
+
+    text: pa.LargeStringArray
+    counts: Int64s
+    """int64[documents, 10]."""
+
+
+@cache
+def _digits() -> Bytes:
+    """uint8[0x110000]: 1 for what `\\d` matches, decimal digits of any script."""
+    table = np.zeros(0x110000, np.uint8)
+    table[[c for c in range(0x20000) if unicodedata.category(chr(c)) == "Nd"]] = 1
+    table.setflags(write=False)
+    return table
+
+
+@inlined
+def _line_end(data: Bytes, i: Int, stop: Int) -> tuple[Int, Int]:
+    """(Where the line at `i` ends, bytes of the line break there), as `str.splitlines` has it; (stop, 0) at the end."""
+    size: Int = np.int64(0)
+    while i < stop and size == 0:
+        if i + 64 <= data.size:
+            skip = lowest(line_break64(data, i))
+            i += skip
+            if skip == 64:
+                continue
+            if i >= stop:
+                break
+        b = data[i]
+        if b == 0x0D:
+            size = np.int64(2 if i + 1 < stop and data[i + 1] == 0x0A else 1)
+        elif 0x0A <= b <= 0x0C or 0x1C <= b <= 0x1E:
+            size = np.int64(1)
+        elif b == 0xC2 and i + 1 < stop and data[i + 1] == 0x85:
+            size = np.int64(2)
+        elif b == 0xE2 and i + 2 < stop and data[i + 1] == 0x80 and (data[i + 2] == 0xA8 or data[i + 2] == 0xA9):
+            size = np.int64(3)
+        else:
+            i += 1
+    return min(i, stop), size
+
+
+@kernel
+def _has_bracket(data: Bytes, i: Int, stop: Int) -> Int:
+    """1 if there is a `[` in `data[i:stop]`, plus 2 if there is a `{`."""
+    found = 0
+    while i < stop:
+        if i + 64 <= data.size:
+            skip = lowest(bracket64(data, i))
+            i += skip
+            if skip == 64:
+                continue
+            if i >= stop:
+                break
+        if data[i] == 0x5B:
+            found |= 1
+        elif data[i] == 0x7B:
+            found |= 2
+        i += 1
+    return found
+
+
+@kernel
+def _has_long_word(data: Bytes, i: Int, stop: Int, longest: Int, classes: Bytes) -> bool:
+    begin = i
+    while i < stop:
+        w = width(data, i, stop)
+        if classes[code_point(data, i, w)] == SPACE:
+            if i - begin > longest and count_chars(data, begin, i) > longest:
+                return True
+            begin = i + w
+        i += w
+    return bool(stop - begin > longest and count_chars(data, begin, stop) > longest)
+
+
+@kernel
+def _words_up_to(data: Bytes, i: Int, stop: Int, most: Int, classes: Bytes) -> Int:
+    """Words of `str.split` in `data[i:stop]`, which does not begin with white space, no more than `most`."""
+    words: Int = np.int64(0)
+    while i < stop and words < most:
+        words += 1
+        while i < stop:
+            b = data[i]
+            if 0x20 < b < 0x80:
+                i += 1
+                continue
+            w = width(data, i, stop)
+            if classes[code_point(data, i, w)] == SPACE:
+                break
+            i += w
+        i = skip_space(data, i, stop, classes)
+    return words
+
+
+@inlined
+def _matches(data: Bytes, i: Int, stop: Int, literal: Bytes) -> bool:
+    k = 0
+    while k < literal.size and i + k < stop and data[i + k] == literal[k]:
+        k += 1
+    return k == literal.size
+
+
+_EDIT = np.frombuffer(b"[edit]", np.uint8)
+_NEEDED = np.frombuffer(b"[citation needed]", np.uint8)
+
+
+@kernel
+def _citation_end(data: Bytes, i: Int, stop: Int, digits: Bytes) -> Int:
+    """Where the citation that begins at the `[` at `i` ends: `[12]`, `[]`, `[edit]`, `[citation needed]`; else `i`."""
+    j = i + 1
+    while j < stop:
+        w = width(data, j, stop)
+        if not digits[code_point(data, j, w)]:
+            break
+        j += w
+    if j < stop and data[j] == 0x5D:
+        return j + 1
+    if _matches(data, i, stop, _EDIT):
+        return i + _EDIT.size
+    if _matches(data, i, stop, _NEEDED):
+        return i + _NEEDED.size
+    return i
+
+
+@kernel
+def _without_citations(data: Bytes, i: Int, stop: Int, digits: Bytes, out: Bytes, n: Int) -> tuple[Int, Int]:
+    """Copy `data[i:stop]` to `out[n:]` without citations; (the new length, citations left out)."""
+    cut: Int = np.int64(0)
+    while i < stop:
+        if data[i] == 0x5B:
+            end = _citation_end(data, i, stop, digits)
+            if end > i:
+                i = end
+                cut += 1
+                continue
+        out[n] = data[i]
+        n += 1
+        i += 1
+    return n, cut
+
+
+@kernel
+def _stopped(data: Bytes, a: Int, z: Int) -> bool:
+    """Does `data[a:z]` end with one of `. ? ! " '`, and not with `...`?"""
+    if a == z:
+        return False
+    last = data[z - 1]
+    if last == 0x2E:
+        return not (z - a >= 3 and data[z - 2] == 0x2E and data[z - 3] == 0x2E)
+    return last in (0x3F, 0x21, 0x22, 0x27)
+
+
+@kernel
+def _fold_kelvin(data: Bytes, a: Int, z: Int, out: Bytes) -> Int:
+    n: Int = np.int64(0)
+    while a < z:
+        if data[a] == 0xE2 and a + 2 < z and data[a + 1] == 0x84 and data[a + 2] == 0xAA:
+            out[n] = 0x6B
+            a += 3
+        else:
+            out[n] = data[a]
+            a += 1
+        n += 1
+    return n
+
+
+@kernel
+def _edit(
+    offsets: Int64s,
+    data: Bytes,
+    classes: Bytes,
+    digits: Bytes,
+    kelvin: Bools,
+    scratch: Bytes,
+    heads: npt.NDArray[np.int16],
+    chain: npt.NDArray[np.int16],
+    anchor: Int32s,
+    bounds: Int32s,
+    phrase: Bytes,
+    kind: Int64s,
+    longest: Int,
+    fewest: Int,
+    stops: bool,
+    cite: bool,
+    drop: Int,
+    out: Bytes,
+    out_offsets: Int64s,
+    counts: Int64s,
+) -> None:
+    n: Int = np.int64(0)
+    for d in range(offsets.size - 1):
+        out_offsets[d] = n
+        i: Int = offsets[d]
+        stop = offsets[d + 1]
+        kept = np.int64(0)
+        while i < stop:
+            line, size = _line_end(data, i, stop)
+            a = skip_space(data, i, line, classes)
+            z = drop_space(data, line, a, classes)
+            i = line + size
+            if longest >= 0 and z - a > longest and _has_long_word(data, a, z, longest, classes):
+                counts[d, LONG_WORD] += 1
+                continue
+            brackets = np.int64(0) if a == z else _has_bracket(data, a, z)
+            cited = cite and (brackets & 1) != 0
+            if stops and not cited and not _stopped(data, a, z):
+                counts[d, WITHOUT_STOP] += 1
+                continue
+            m = n
+            if kept:  # the line feed between lines
+                out[n] = 0x0A
+                m += 1
+            begin = m
+            cut: Int = np.int64(0)
+            if cited:
+                m, cut = _without_citations(data, a, z, digits, out, m)
+                if stops and not _stopped(out, begin, m):
+                    counts[d, WITHOUT_STOP] += 1
+                    continue
+            if fewest > 0 and _words_up_to(data, a, z, fewest, classes) < fewest:
+                counts[d, FEW_WORDS] += 1
+                continue
+            if not cited:
+                out[m : m + z - a] = data[a:z]
+                m += z - a
+            if kelvin[d]:
+                length = _fold_kelvin(out, begin, m, scratch)
+                found = phrases_at(scratch, np.int64(0), length, heads, chain, anchor, bounds, phrase, kind)
+            else:
+                found = phrases_at(out, begin, m, heads, chain, anchor, bounds, phrase, kind)
+            if found & _HAS_LOREM:
+                counts[d, LOREM] += 1
+                counts[d, LOREM_FIRST] += np.int64(counts[d, CURLY] == 0)
+            if found & drop & _HAS_JAVASCRIPT:
+                counts[d, JAVASCRIPT] += 1
+                continue
+            counts[d, CURLY] += (brackets >> 1) & 1
+            if found & drop & _HAS_POLICY:
+                counts[d, POLICY] += 1
+                continue
+            counts[d, CITATIONS] += cut
+            kept += 1
+            n = m
+        counts[d, KEPT] = kept
+    out_offsets[offsets.size - 1] = n
+
+
+def edited(
+    text: TextBuffers,
+    *,
+    longest_word_chars: int | None,
+    fewest_words: int | None,
+    only_stopped: bool,
+    without_citations: bool,
+    without_javascript: bool,
+    without_policies: bool,
+) -> Edited:
+    """The lines that stay. A line is one of `str.splitlines`, stripped; its words are those of `str.split`."""
+    documents = len(text.offsets) - 1
+    kelvin = holding(text, _KELVIN)
+    size = int(text.offsets[-1] - text.offsets[0])
+    largest = int(np.diff(text.offsets).max(initial=0)) if kelvin.any() else 0
+    # A first line that is kept moves nothing and every other one has a line break before it: never longer than it was.
+    out, offsets = np.empty(size + 1, np.uint8), np.zeros(documents + 1, np.int64)
+    counts = np.zeros((documents, 10), np.int64)
+    wanted: Phrases = cached(_PHRASES)
+    drop = without_javascript * _HAS_JAVASCRIPT | without_policies * _HAS_POLICY
+    _edit(
+        text.offsets, text.data, tables.classes(), _digits(), kelvin, np.empty(largest, np.uint8), *wanted,
+        -1 if longest_word_chars is None else longest_word_chars, fewest_words or 0, only_stopped, without_citations,
+        drop, out, offsets, counts,
+    )  # fmt: skip
+    column = pa.LargeStringArray.from_buffers(documents, pa.py_buffer(offsets), pa.py_buffer(out[: offsets[-1]]))
+    return Edited(column, counts)
+
+
+@kernel
+def _ends(offsets: Int64s, data: Bytes, classes: Bytes, start: Int64s, end: Int64s) -> Int:
+    changed = 0
+    for d in range(offsets.size - 1):
+        start[d] = skip_space(data, offsets[d], offsets[d + 1], classes)
+        end[d] = drop_space(data, offsets[d + 1], start[d], classes)
+        changed += start[d] != offsets[d] or end[d] != offsets[d + 1]
+    return changed
+
+
+def stripped(column: pa.LargeStringArray) -> pa.LargeStringArray:
+    """Each text without the white space at both ends, as `str.strip` has it; no copy if there is none."""
+    from dataprep.text.splice import splice
+
+    text = text_buffers(column)
+    start, end = np.empty(len(column), np.int64), np.empty(len(column), np.int64)
+    if not _ends(text.offsets, text.data, tables.classes(), start, end):
+        return column
+    bounds = np.stack([text.offsets[:-1], start, end, text.offsets[1:]])
+    first, last = bounds[::2].T.ravel(), bounds[1::2].T.ravel()
+    cut = last > first
+    return splice(text, first[cut], last[cut], [b""] * int(cut.sum()))
+
+
+def warm(text: TextBuffers) -> None:
+    """Compile this module's kernels."""
+    stripped(
+        edited(
+            text,
+            longest_word_chars=1000,
+            fewest_words=3,
+            only_stopped=True,
+            without_citations=True,
+            without_javascript=True,
+            without_policies=True,
+        ).text
+    )
