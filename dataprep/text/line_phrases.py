@@ -164,5 +164,3 @@ def holding_any(text: TextBuffers, wanted: Phrases) -> Bools:
 def warm(text: TextBuffers) -> None:
     """Compile this module's kernels."""
     holding_any(text, phrases([["none"]]))
-
-
