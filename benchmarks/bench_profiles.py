@@ -128,7 +128,7 @@ def peer_serve() -> None:
     """Run under the peer's Python: judge all documents once for each line on stdin."""
     from datatrove.data import Document
 
-    given = [json.loads(line) for line in open(sys.argv[2], encoding="utf-8")]
+    given = [json.loads(line) for line in Path(sys.argv[2]).read_text("utf-8").splitlines()]
     stages = list(zip(datatrove_filters.FILTERS, datatrove_filters.filters(), strict=True))
 
     def judge(document: Any) -> str | None:

@@ -27,9 +27,8 @@ LINES = {
     "en_foldoc_encyclopedia": range(0, 6000, 100),
     "code_py_js_go": range(0, 900, 30),
 }
-_SIGNS = (
-    ["abc", "defg", "hijkl", "the", "be", "to", "of", "and", "with.", ",", ";", ":", "…", "...", "#", "-", "•", "(", ")", "'", '"', "!", "?", "。", "，", "“", "”", "’", "1", "22", "3.5", "é", "ñ", "中文", "汉字"]
-)
+_SIGNS = ["abc", "defg", "hijkl", "the", "be", "to", "of", "and", "with.", ",", ";", ":", "…", "...", "#", "-", "•",
+          "(", ")", "'", '"', "!", "?", "。", "，", "“", "”", "’", "1", "22", "3.5", "é", "ñ", "中文", "汉字"]  # fmt: skip
 _BREAKS = (" ",) * 12 + (
     "\n",
     "\n",
@@ -52,8 +51,7 @@ def odd_documents() -> list[str]:
     prose = "The quick brown foxes of the north jumped over seventeen lazy dogs that have slept with their tails out"
     words = prose.split()
     found = ["", " ", "\n", "\u3000\n \t", "a", "The.", "IS_ALPHA", "中文。", "x" * 5000]
-    for n in (49, 50, 51):
-        found.append(" ".join(f"{words[i % 19]}{i}" for i in range(n)))
+    found += [" ".join(f"{words[i % 19]}{i}" for i in range(n)) for n in (49, 50, 51)]
     body = " ".join(f"{words[i % 19]}{chr(97 + i % 26)}{chr(97 + i // 26)}" for i in range(90))
     start = "the of and "
     for n in range(7, 13):

@@ -296,6 +296,7 @@ def varied_documents(cls: type[Stage], config: dict[str, Any]) -> Documents:
             body = [f"<td class='x'>{b}</td>" for b in body]
         sep = rng.choice(["\n", "\n\n", " "])
         texts.append(sep.join(f"{start}{b}{line_end}" for b in body))
+    texts += ["\n".join(["Lorem ipsum { dolor sit amet."] * n) for n in (1, 2, 4, 40, 400)]
     texts += [" ".join(f"someone{k}@mail.org" for k in range(n)) for n in (1, 2, 4, 40, 400)]
     languages = ["en"] * len(texts) + ["zh"] * 100
     texts += [chinese(rng) for _ in range(100)]

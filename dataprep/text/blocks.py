@@ -94,7 +94,6 @@ load32: Callable[[Bytes, Int], np.uint64] = _read(
 """`data[i : i + 4]` as one little-endian number, in 64 bits."""
 
 
-
 @intrinsic
 def _store64(typing: Any, data: Any, i: Any, x: Any) -> tuple[Any, Callable[..., Any]]:
     def build(context: Any, builder: Any, signature: Any, args: Any) -> Any:

@@ -13,9 +13,9 @@ import pyarrow as pa
 from dataprep.text import tables
 from dataprep.text.blocks import bracket64, line_break64, lowest
 from dataprep.text.kernel import inlined, kernel
+from dataprep.text.line_phrases import Phrases, cached, phrases_at
 from dataprep.text.lines import drop_space, skip_space
 from dataprep.text.literal import holding
-from dataprep.text.line_phrases import Phrases, cached, phrases_at
 from dataprep.text.spans import Bools, Bytes, Int, Int32s, Int64s, TextBuffers, text_buffers
 from dataprep.text.tables import SPACE
 from dataprep.text.utf8 import code_point, count_chars, width

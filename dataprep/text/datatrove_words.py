@@ -128,7 +128,7 @@ def _glued(
         place[words] = size
         # How many times eight bytes at each word are found at another one too.
         some = words - SHORTEST + 1
-        bits = 6
+        bits: Int = np.int64(6)
         while np.int64(1) << bits < 8 * words and bits < 24:
             bits += 1
         shift = np.uint64(64 - bits)
@@ -159,14 +159,14 @@ def _glued(
         last = (np.uint64(1) << np.uint64(bits)) - np.uint64(1)
         for n in range(SHORTEST, LONGEST + 1):
             repeated: Int = np.int64(0)
-            beyond = np.int64(0)
+            beyond: Int = np.int64(0)
             table[: np.int64(1) << bits] = 0
             for t in range(kept):
-                k = np.int64(candidates[t])
-                if k < beyond or k > words - n:
+                w = np.int64(candidates[t])
+                if w < beyond or w > words - n:
                     continue
-                a = np.int64(place[k])
-                z = np.int64(place[k + n])
+                a = np.int64(place[w])
+                z = np.int64(place[w + n])
                 # Equal n-grams have the same first bytes, as many as they have.
                 if depths[t] < _DEPTHS and (np.int64(depths[t]) + 1) * 8 <= z - a:
                     continue
@@ -176,7 +176,7 @@ def _glued(
                     slot = (slot + np.uint64(1)) & last
                 if table[slot] == key:
                     repeated += count_chars(glue, a, z)
-                    beyond = k + n
+                    beyond = w + n
                 else:
                     table[slot] = key
             out[d, n - SHORTEST] = repeated

@@ -127,7 +127,7 @@ def _is_phrase(data: Bytes, begin: Int, phrase: Bytes, first: Int, size: Int) ->
         if b != phrase[first + j]:
             break
         j += 1
-    return j == size
+    return bool(j == size)
 
 
 @kernel

@@ -17,30 +17,9 @@ import numpy as np
 
 from dataprep.text.hashes import hash_bytes
 from dataprep.text.kernel import inlined, kernel
+from dataprep.text.spacy_rules import SPACE, infix, may_be_url, prefix, suffix
 from dataprep.text.spans import Bytes, Int, Int32s, Int64s, Spans, TextBuffers, UInt32s, UInt64s, reserve, trim
-from dataprep.text.utf8 import before, code_point, width
-
-PREFIX: Final = 1
-"""A prefix whatever follows."""
-SUFFIX: Final = 2
-"""A suffix whatever is before."""
-LOWER: Final = 4
-UPPER: Final = 8
-ALPHA: Final = 16
-DIGIT: Final = 32
-"""0 to 9 only."""
-BEFORE_STOP: Final = 64
-"""After it a full stop is a suffix."""
-QUOTE: Final = 128
-INFIX: Final = 256
-"""An infix wherever it is."""
-OPERATOR: Final = 512
-"""An infix between a letter or digit and a letter: `:<>=/`."""
-CURRENCY: Final = 1024
-"""A suffix after a digit."""
-UNIT: Final = 2048
-"""Beyond ASCII, and part of a unit: the table knows."""
-SPACE: Final = 4096
+from dataprep.text.utf8 import code_point, width
 
 SPECIAL: Final = 1
 """A flag of an entry: a special case of spaCy's, which holds inside chunks too."""
@@ -122,179 +101,6 @@ def _special(
     return e if e >= 0 and np.int64(entries[e, 4]) & flag else np.int64(-1)
 
 
-@inlined
-def _is_digit(b: Int) -> bool:
-    return bool(0x30 <= b <= 0x39)
-
-
-@inlined
-def _prefix(text: Bytes, a: Int, z: Int, classes: UInt32s) -> Int:
-    """Bytes of the prefix of `text[a:z]`; 0: it has none."""
-    b = text[a]
-    n: Int = np.int64(0)
-    if b >= 0x80:
-        w = width(text, a, z)
-        n = np.int64(w) if classes[code_point(text, a, w)] & PREFIX else np.int64(0)
-    elif classes[b] & PREFIX:
-        n = np.int64(1)
-    elif b == 0x2B:  # +
-        n = np.int64(not (a + 1 < z and _is_digit(text[a + 1])))
-    elif b == 0x2E:  # .
-        while a + n < z and text[a + n] == 0x2E:
-            n += 1
-        n = n if n > 1 else np.int64(0)
-    elif b in (0x41, 0x43, 0x55) and a + 1 < z:  # A$ C$ US$
-        if b != 0x55:
-            n = np.int64(2 if text[a + 1] == 0x24 else 0)
-        elif a + 2 < z:
-            n = np.int64(3 if text[a + 1] == 0x53 and text[a + 2] == 0x24 else 0)
-    return n
-
-
-_ASCII_UNITS: Final = ["km", "m", "dm", "cm", "mm", "ha", "nm", "yd", "in", "ft", "kg", "g", "mg", "t", "lb", "oz", "m/s", "km/h", "kmh", "mph", "hPa", "Pa", "mbar", "mb", "MB", "kb", "KB", "gb", "GB", "tb", "TB", "T", "G", "M", "K", "%"]
-_UNIT_KEYS: Final = np.array(
-    sorted(int.from_bytes(unit.encode(), "big") for unit in _ASCII_UNITS), np.uint64
-)  # at most 4 bytes each
-_LONGEST_UNIT: Final = 4
-
-
-@inlined
-def _unit(text: Bytes, a: Int, z: Int, classes: UInt32s) -> Int:
-    """Bytes of a unit after a digit at the end of `text[a:z]`; -1: only the table knows."""
-    i = z
-    unknown = False
-    while i > a and not _is_digit(text[i - 1]) and z - i < 16:
-        j = before(text, i, a)
-        if text[j] >= 0x80:
-            unknown = unknown or bool(classes[code_point(text, j, width(text, j, i))] & UNIT)
-        i = j
-    n = z - i
-    found: Int = np.int64(0)
-    if i > a and _is_digit(text[i - 1]):
-        if unknown:
-            found = np.int64(-1)
-        elif 0 < n <= 4:
-            key = np.uint64(0)
-            for j in range(i, z):
-                key = (key << np.uint64(8)) | np.uint64(text[j])
-            for unit in _UNIT_KEYS:
-                if unit == key:
-                    found = n
-    return found
-
-
-@inlined
-def _suffix(text: Bytes, a: Int, z: Int, classes: UInt32s) -> Int:
-    """Bytes of the suffix of `text[a:z]`; 0: it has none; -1: only the table knows."""
-    n: Int = np.int64(0)
-    if a >= z:
-        return n
-    j = before(text, z, a)
-    c = code_point(text, j, width(text, j, z))
-    f = classes[c]
-    if c == 0x2E:  # .
-        i = z
-        while i > a and text[i - 1] == 0x2E:
-            i -= 1
-        if z - i > 1:
-            n = z - i
-        elif i > a:
-            k = before(text, i, a)
-            p = code_point(text, k, width(text, k, i))
-            if classes[p] & BEFORE_STOP:
-                n = np.int64(1)
-            elif k > a:
-                m = before(text, k, a)
-                q = code_point(text, m, width(text, m, k))
-                if (classes[p] & UPPER and classes[q] & UPPER) or (q == 0xB0 and p in (0x46, 0x43, 0x4B)):
-                    n = np.int64(1)
-    elif c == 0x2026:  # two of them are one suffix
-        n = np.int64(3)
-        if j - a >= 3 and text[j - 3] == 0xE2 and text[j - 2] == 0x80 and text[j - 1] == 0xA6:
-            n = np.int64(6)
-    elif f & SUFFIX:
-        n = z - j
-    else:
-        if c in (0x73, 0x53):  # 's
-            if j > a and text[j - 1] == 0x27:
-                n = np.int64(2)
-            elif j - a >= 3 and text[j - 3] == 0xE2 and text[j - 2] == 0x80 and text[j - 1] == 0x99:
-                n = np.int64(4)
-        elif c == 0x2B:
-            n = np.int64(j > a and _is_digit(text[j - 1]))
-        elif f & CURRENCY:
-            if j > a and _is_digit(text[j - 1]):
-                n = z - j
-            elif c == 0x24 and j - a >= 2 and text[j - 1] in (0x41, 0x43) and _is_digit(text[j - 2]):
-                n = np.int64(2)
-            elif c == 0x24 and j - a >= 3 and text[j - 1] == 0x53 and text[j - 2] == 0x55 and _is_digit(text[j - 3]):
-                n = np.int64(3)
-        if n == 0:
-            n = _unit(text, a, z, classes)
-    return n
-
-
-@kernel
-def _infix(text: Bytes, a: Int, i: Int, z: Int, classes: UInt32s) -> Int:
-    """Bytes of an infix of `text[a:z]` at `i`; 0: there is none."""
-    w = width(text, i, z)
-    c = code_point(text, i, w)
-    if c == 0x2E and i + 1 < z and text[i + 1] == 0x2E:
-        n = i
-        while n < z and text[n] == 0x2E:
-            n += 1
-        return n - i
-    f = classes[c]
-    if f & INFIX:
-        return np.int64(w)
-    if i == a or i + w >= z:
-        return np.int64(0)
-    k = before(text, i, a)
-    p = classes[code_point(text, k, width(text, k, i))]
-    q = classes[code_point(text, i + w, width(text, i + w, z))]
-    if c in (0x2B, 0x2D, 0x2A, 0x5E) and p & DIGIT and (q & DIGIT or text[i + 1] == 0x2D):
-        return np.int64(1)
-    if c == 0x2E:
-        return np.int64(bool(p & (LOWER | QUOTE)) and bool(q & (UPPER | QUOTE)))
-    if c == 0x2C:
-        return np.int64(bool(p & ALPHA) and bool(q & ALPHA))
-    if not p & (ALPHA | DIGIT):
-        return np.int64(0)
-    if f & OPERATOR:
-        return np.int64(bool(q & ALPHA))
-    if c in (0x7E, 0x2013):
-        return np.int64(w if q & ALPHA else 0)
-    if c not in (0x2D, 0x2014):
-        return np.int64(0)
-    n = i + w
-    for _ in range(2 if c == 0x2D else 1):  # up to --- or ——
-        if n < z and not classes[code_point(text, n, width(text, n, z))] & ALPHA:
-            if code_point(text, n, width(text, n, z)) != c:
-                break
-            n += w
-    if n < z and classes[code_point(text, n, width(text, n, z))] & ALPHA:
-        return n - i
-    return np.int64(0)
-
-
-@kernel
-def _may_be_url(text: Bytes, a: Int, z: Int, classes: UInt32s) -> bool:
-    stops = 0
-    for i in range(a + 1, z - 1):
-        if text[i] != 0x2E:
-            continue
-        stops += 1
-        k = before(text, i, a)
-        p = code_point(text, k, width(text, k, i))
-        if not (0x30 <= p <= 0x39 or 0x41 <= p <= 0x5A or 0x61 <= p <= 0x7A or 0xA1 <= p <= 0xFFFF):
-            continue
-        v = width(text, i + 1, z)
-        if classes[code_point(text, i + 1, v)] & LOWER and i + 1 + v < z:
-            if classes[code_point(text, i + 1 + v, width(text, i + 1 + v, z))] & LOWER:
-                return True
-    return stops > 2
-
-
 @kernel
 def _split(
     text: Bytes,
@@ -325,7 +131,7 @@ def _split(
             special = _special(text, a, z, slots, keys, entries, data, known, SPECIAL)
             if special >= 0:
                 break
-        n = _prefix(text, a, z, classes)
+        n = prefix(text, a, z, classes)
         if n > 0 and 0 < z - a - n <= longest:
             special = _special(text, a + n, z, slots, keys, entries, data, known, SPECIAL)
             if special >= 0:
@@ -334,7 +140,7 @@ def _split(
                 k += 1
                 a += n
                 break
-        m = _suffix(text, a + n, z, classes)
+        m = suffix(text, a + n, z, classes)
         if m < 0:
             return np.int64(_MISSING)
         if m > 0 and 0 < z - m - a <= longest:
@@ -366,7 +172,7 @@ def _split(
             done = a
             i = a
             while i < z:
-                n = _infix(text, a, i, z, classes)
+                n = infix(text, a, i, z, classes)
                 if n == 0:
                     i += width(text, i, z)
                     continue
@@ -380,7 +186,7 @@ def _split(
                     k += 1
                     done = i + n
                 i += n
-            if done > a and _may_be_url(text, a, z, classes):
+            if done > a and may_be_url(text, a, z, classes):
                 return np.int64(_MISSING)
             if done < z:
                 start[k] = done
@@ -494,18 +300,17 @@ def _words(
                     e: Int = np.int64(-1)
                     if sign and ends[sign] and z - a <= longest:
                         e = _special(text, a, z, slots, keys, entries, data, known, SPECIAL)
-                        done = e >= 0
+                        done = bool(e >= 0)
                     if not done:
                         if i - a <= longest:
                             h = hash_bytes(text, a, i)
                             if _bit(known, h):
                                 e = _special(text, a, i, slots, keys, entries, data, known, SPECIAL)
-                        done = e < 0 or not sign  # `id.` is a case for the rules: `i`, then `d.`
-                        if sign == 0x2E and e < 0 and not text[i - 1] >= 0x61:
-                            # after capitals a full stop is a suffix if there are two of them
-                            if i - a < 2 or text[i - 2] >= 0x61:
-                                i = z
-                                sign = np.uint8(0)
+                        done = bool(e < 0 or not sign)  # `id.` is a case for the rules: `i`, then `d.`
+                        after_capital = sign == 0x2E and text[i - 1] < 0x61
+                        if after_capital and e < 0 and (i - a < 2 or text[i - 2] >= 0x61):
+                            i = z  # after capitals a full stop is a suffix if there are two of them
+                            sign = np.uint8(0)
                     if e < 0:
                         start[k] = a
                         end[k] = i
@@ -583,9 +388,7 @@ class Found(NamedTuple):
     """uint8[documents]: 1 if spaCy has to be asked about the whole document."""
 
 
-def split_words(
-    text: TextBuffers, classes: UInt32s, table: Table, longest: int, compiled: bool, poison: int
-) -> Found:
+def split_words(text: TextBuffers, classes: UInt32s, table: Table, longest: int, compiled: bool, poison: int) -> Found:
     """The words of each document. `longest` is that of special cases, in bytes; not `compiled`: the table is asked for
     every chunk; a document with a word whose hash is `poison` is poisoned."""
     documents = len(text.offsets) - 1

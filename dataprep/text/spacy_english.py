@@ -18,13 +18,12 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from dataprep.errors import UsageError
-from dataprep.text import spacy_chunks
+from dataprep.text import spacy_chunks, spacy_rules
 from dataprep.text.hashes import hash_spans
 from dataprep.text.spacy_chunks import Found, empty_table, insert, pair_hashes, set_bits, split_words
 from dataprep.text.spans import Int32s, Spans, TextBuffers, UInt32s, UInt64s
 
 if TYPE_CHECKING:
-    from spacy.language import Language
     from spacy.tokenizer import Tokenizer
 
 CACHED: Final = 1 << 18
@@ -39,7 +38,7 @@ _LIKE_POISON: Final = "IS_ALPHB"
 """A word that the rules treat alike."""
 
 
-def _language() -> Language:
+def _language() -> Any:
     try:
         import spacy
     except ImportError:
@@ -116,20 +115,20 @@ def _classes() -> UInt32s:
     icons = _code_points("|".join(c.LIST_ICONS))
     lower = _code_points(f"[{c.ALPHA_LOWER}]")
     marks = (signs(c.LIST_PUNCT), signs(c.LIST_QUOTES), [ord("…")], icons)
-    add(spacy_chunks.PREFIX, map(ord, "§%=—–"), *marks, signs(c.LIST_CURRENCY))
-    add(spacy_chunks.SUFFIX, map(ord, "—–"), *marks)
-    add(spacy_chunks.LOWER, lower)
-    add(spacy_chunks.UPPER, _code_points(f"[{c.ALPHA_UPPER}]"))
-    add(spacy_chunks.ALPHA, _code_points(f"[{c.ALPHA}]"))
-    add(spacy_chunks.DIGIT, range(0x30, 0x3A))
+    add(spacy_rules.PREFIX, map(ord, "§%=—–"), *marks, signs(c.LIST_CURRENCY))
+    add(spacy_rules.SUFFIX, map(ord, "—–"), *marks)
+    add(spacy_rules.LOWER, lower)
+    add(spacy_rules.UPPER, _code_points(f"[{c.ALPHA_UPPER}]"))
+    add(spacy_rules.ALPHA, _code_points(f"[{c.ALPHA}]"))
+    add(spacy_rules.DIGIT, range(0x30, 0x3A))
     before = rf"[0-9%²\-\+{c.PUNCT}(?:{c.CONCAT_QUOTES})]"
-    add(spacy_chunks.BEFORE_STOP, lower, _code_points(before))
-    add(spacy_chunks.QUOTE, _code_points(f"[{c.CONCAT_QUOTES}]"))
-    add(spacy_chunks.INFIX, [ord("…")], icons)
-    add(spacy_chunks.OPERATOR, map(ord, ":<>=/"))
-    add(spacy_chunks.CURRENCY, signs(c.LIST_CURRENCY))
-    add(spacy_chunks.UNIT, {ord(x) for x in c.UNITS if not x.isascii()})
-    add(spacy_chunks.SPACE, (x for x in range(0x3001) if chr(x).isspace()))
+    add(spacy_rules.BEFORE_STOP, lower, _code_points(before))
+    add(spacy_rules.QUOTE, _code_points(f"[{c.CONCAT_QUOTES}]"))
+    add(spacy_rules.INFIX, [ord("…")], icons)
+    add(spacy_rules.OPERATOR, map(ord, ":<>=/"))
+    add(spacy_rules.CURRENCY, signs(c.LIST_CURRENCY))
+    add(spacy_rules.UNIT, {ord(x) for x in c.UNITS if not x.isascii()})
+    add(spacy_rules.SPACE, (x for x in range(0x3001) if chr(x).isspace()))
     return table
 
 
@@ -147,10 +146,10 @@ class _Known:
 
     def __init__(self) -> None:
         self.language = _language()
-        self.tokenizer: Any = self.language.tokenizer
+        self.tokenizer = self.language.tokenizer
         self.unjoined = _without_joining(self.tokenizer)
-        rules = (self.tokenizer.prefix_search, self.tokenizer.suffix_search, self.tokenizer.infix_finditer,
-                 self.tokenizer.url_match)  # fmt: skip
+        t = self.tokenizer
+        rules = (t.prefix_search, t.suffix_search, t.infix_finditer, t.url_match)
         patterns = "\n".join(getattr(getattr(rule, "__self__", None), "pattern", "") for rule in rules)
         self.compiled = hashlib.sha256(patterns.encode()).hexdigest() == _COMPILED
         self.classes = _classes()

@@ -9,6 +9,7 @@ import pyarrow as pa
 
 from dataprep.documents import Documents
 from dataprep.stage import Example, Map
+from dataprep.text.spans import Floats, Int64s
 
 _SPANS = ("line", "paragraph")
 _TOP = tuple(f"top_{n}_gram_ratio" for n in range(2, 5))
@@ -63,7 +64,7 @@ class GopherRepetitionDatatroveScores(Map):
         from dataprep.text.utf8 import char_counts
 
         chars = char_counts(docs.text)
-        scores = {"chars": chars}
+        scores: dict[str, Floats | Int64s] = {"chars": chars}
         for name, spans in (("line", all_lines(docs.text)), ("paragraph", stripped_paragraphs(docs.text))):
             repeats, repeated = duplicate_spans(spans, docs.text)
             scores[f"duplicate_{name}_ratio"] = exact_ratios(repeats, np.diff(spans.offsets))
