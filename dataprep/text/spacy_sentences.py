@@ -303,8 +303,8 @@ def _ask(hashes: UInt64s, start: Int32s, end: Int32s, data: Bytes) -> Int64s:
 def spacy_sentences(text: TextBuffers, lines: Int64s) -> Int64s:
     """int64[documents]: sentences of all lines together; a line has at least one.
 
-    `lines` is int64[documents]: lines of each document, which line feeds part; 0: it is empty and has no line.
-    150 MB/s, and 20 us for each different odd chunk not met before.
+    `lines` is int64[documents]: lines of each document, which line feeds part; 0: it is empty and has none. 150 MB/s,
+    and 20 us for each different odd chunk not met before.
     """
     out = np.empty(len(lines), np.int64)
     size = int(text.offsets[-1] - text.offsets[0])
