@@ -33,7 +33,7 @@ class LineEdits(Scored):
     Poems in lines of one word, tables of numbers and code lose by these rules: they are made for web pages.
     """  # noqa: E501
 
-    rules: tuple[Rule, ...] = ("upper_case", "numbers", "counter", "one_word", "navigation")
+    remove: tuple[Rule, ...] = ("upper_case", "numbers", "counter", "one_word", "navigation")
     """Rules that remove lines; leave one out to turn it off. RefinedWeb has all."""
     phrases: dict[ListName, str] = {}  # noqa: RUF012
     """Lists of phrases that remove lines, by name: files, installed models, or folders with a file for each language,
@@ -68,7 +68,7 @@ class LineEdits(Scored):
             [None, "too_many_removed_words", "too_many_removed_words", "too_many_removed_words"],
         ),
         Example(
-            {"rules": ["numbers"], "max_removed_word_ratio": 0.5},
+            {"remove": ["numbers"], "max_removed_word_ratio": 0.5},
             {"text": ["SOUP\n12", "12", "汤\n热\n12", ""]},
             [None, "too_many_removed_words", None, None],
         ),

@@ -23,7 +23,7 @@ class LineEditsScores(Map):
 
     prefix: str = "line_edits"
     """Columns are called `<prefix>.<rule>`, `<prefix>.<list>` and `<prefix>.removed_word_ratio`."""
-    rules: tuple[Rule, ...] = _RULES
+    remove: tuple[Rule, ...] = _RULES
     """Rules that remove lines."""
     phrases: dict[ListName, str] = {}  # noqa: RUF012
     """Lists of phrases that remove lines, by name."""
@@ -75,7 +75,7 @@ class LineEditsScores(Map):
         return found
 
     def _names(self) -> tuple[str, ...]:
-        return (*(rule for rule in _RULES if rule in self.rules), *self.phrases)
+        return (*(rule for rule in _RULES if rule in self.remove), *self.phrases)
 
     def gives(self) -> dict[str, pa.DataType | None]:
         counts = {f"{self.prefix}.{name}": pa.int32() for name in self._names()}
@@ -98,12 +98,12 @@ class LineEditsScores(Map):
             "numbers": (made.digits > 0) & (made.letters == 0),
             "one_word": (made.words > 0) & (made.words <= alone) & whole,
         }
-        if {"counter", "navigation"} & set(self.rules):
+        if {"counter", "navigation"} & set(self.remove):
             chosen = np.flatnonzero((made.words > 0) & (made.words <= self.short_words))
             short = gather(lines, text, chosen)
             for rule, pattern in (("counter", COUNTER), ("navigation", NAVIGATION)):
                 met[rule] = np.zeros(len(lines.start), np.bool_)
-                if rule in self.rules:
+                if rule in self.remove:
                     met[rule][chosen] = pc.match_substring_regex(short, pattern).to_numpy(zero_copy_only=False)
         document = np.repeat(np.arange(len(docs)), np.diff(lines.offsets))
         if self.phrases and len(lines.start):
