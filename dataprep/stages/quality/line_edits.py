@@ -23,7 +23,7 @@ class LineEdits(Scored):
 
     | rule | a line that | Chinese |
     |---|---|---|
-    | `upper_case` | is mainly upper-case characters: see `max_upper_ratio` | Han characters have no case: never, but for lines that are mainly Latin capitals |
+    | `upper_case` | is mainly upper-case characters: see `upper_ratio` | Han characters have no case: never, but for lines that are mainly Latin capitals |
     | `numbers` | has digits and no letters: `1,234`, `12:30`, `\\| 1 \\| 2 \\|` | full-width digits too; 一二三 and 2024年 are letters |
     | `counter` | is nothing but counters: `3 likes`, `1.2k views · 12 comments` | 阅读 1234, 点赞(5), 12条评论, also traditional |
     | `one_word` | is one word; lines of signs alone stay | each character is a word: lines of at most `one_word_characters` |
@@ -38,7 +38,7 @@ class LineEdits(Scored):
     phrases: dict[ListName, str] = {}  # noqa: RUF012
     """Lists of phrases that remove lines, by name: files, installed models, or folders with a file for each language,
     read and matched as `keywords` does it. Chinese: substrings."""
-    max_upper_ratio: Fraction = 0.5
+    upper_ratio: Fraction = 0.5
     """Most upper-case characters among the visible characters of a line kept: "mainly" (RefinedWeb gives no number).
     Chinese: Han characters count as visible and never as upper case."""
     one_word_characters: Count = 2

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 from pydantic import Field, model_validator
@@ -12,6 +13,9 @@ from pydantic import Field, model_validator
 from dataprep import models, schema
 from dataprep.documents import Documents
 from dataprep.stage import Count, Example, Fraction, Map
+
+if TYPE_CHECKING:
+    from dataprep.text.spans import Int32s
 
 Rule = Literal["upper_case", "numbers", "counter", "one_word", "navigation"]
 _RULES: tuple[Rule, ...] = ("upper_case", "numbers", "counter", "one_word", "navigation")
@@ -27,7 +31,7 @@ class LineEditsScores(Map):
     """Rules that remove lines."""
     phrases: dict[ListName, str] = {}  # noqa: RUF012
     """Lists of phrases that remove lines, by name."""
-    max_upper_ratio: Fraction = 0.5
+    upper_ratio: Fraction = 0.5
     """Most upper-case characters of a line kept."""
     one_word_characters: Count = 2
     """Longest line that is one word in scripts without spaces."""
@@ -94,7 +98,7 @@ class LineEditsScores(Map):
         alone = np.where(made.unspaced > 0, self.one_word_characters, 1)
         whole = (made.unspaced == 0) | (made.unspaced == made.words)
         met = {
-            "upper_case": (made.upper > self.max_upper_ratio * made.characters),
+            "upper_case": (made.upper > self.upper_ratio * made.characters),
             "numbers": (made.digits > 0) & (made.letters == 0),
             "one_word": (made.words > 0) & (made.words <= alone) & whole,
         }
@@ -128,5 +132,5 @@ class LineEditsScores(Map):
         return {schema.TEXT: edited, **given}
 
 
-def _sums(document: np.ndarray, values: np.ndarray, n: int) -> np.ndarray:
+def _sums(document: npt.NDArray[Any], values: npt.NDArray[Any], n: int) -> Int32s:
     return np.bincount(document, values, n).astype(np.int32)
