@@ -46,6 +46,7 @@ test: check ## install and run everything CI runs: lint, types, import rule, tes
 
 check: $(ALL) lint ## the same as `make test`
 	$(BIN)/dataprep models install lid.176
+	$(BIN)/python -c 'from dataprep.text.warmup import prepare; prepare(print)'
 	$(BIN)/python -m pytest -n auto --dist loadfile
 
 lint: $(ALL) ## ruff format and lint, mypy --strict, the import rule
