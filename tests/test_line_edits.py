@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import unicodedata
 from pathlib import Path
 from typing import Any
@@ -22,8 +23,8 @@ from dataprep.text import tables
 RULES = ("upper_case", "numbers", "counter", "one_word", "navigation")
 LINES = (
     "Sign in", "Read more...", "see the page, read more", "2 items in your cart", "3 likes", "1.2k views · 12 comments",
-    "阅读 1234", "点赞(5)", "12条评论", "登录 | 注册", "阅读全文 >", "上一篇：汤", "购物车", "首页", "今天的汤", "SOUP OF DAY",
-    "BBC 的汤", "12:30", "１２", "2024年", "Soup", "***", "Soup is good food and we eat it.", "",
+    "阅读 1234", "点赞(5)", "12条评论", "登录 | 注册", "阅读全文 >", "上一篇：汤", "购物车", "首页", "今天的汤",
+    "SOUP OF DAY", "BBC 的汤", "12:30", "１２", "2024年", "Soup", "***", "Soup is good food and we eat it.", "",
 )  # fmt: skip
 some_lines = st.lists(st.one_of(st.sampled_from(LINES), odd_text), max_size=8).map("\n".join)
 
@@ -99,8 +100,6 @@ def test_equals_plain_python(texts: list[str], batch: int) -> None:
 
 @pytest.mark.parametrize("name", ["en_web_text", "zh_javaguide"])
 def test_equals_plain_python_on_real_text(data: Path, name: str) -> None:
-    import json
-
     import zstandard
 
     with zstandard.open(data / "corpora" / f"{name}.jsonl.zst", "rt", encoding="utf-8") as rows:

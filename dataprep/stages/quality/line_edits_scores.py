@@ -15,7 +15,7 @@ from dataprep.documents import Documents
 from dataprep.stage import Count, Example, Fraction, Map
 
 if TYPE_CHECKING:
-    from dataprep.text.spans import Int32s
+    from dataprep.text.spans import Int64s
 
 Rule = Literal["upper_case", "numbers", "counter", "one_word", "navigation"]
 _RULES: tuple[Rule, ...] = ("upper_case", "numbers", "counter", "one_word", "navigation")
@@ -124,7 +124,7 @@ class LineEditsScores(Map):
         for name in self._names():
             hit = met.get(name, np.zeros_like(gone)) & ~gone
             gone |= hit
-            given[f"{self.prefix}.{name}"] = pa.array(_sums(document, hit, len(docs)))
+            given[f"{self.prefix}.{name}"] = pa.array(_sums(document, hit, len(docs)), pa.int32())
         removed = _sums(document, np.where(gone, made.words, 0), len(docs))
         share = ratios(removed, np.diff(docs.words.offsets))
         given[f"{self.prefix}.removed_word_ratio"] = pa.array(share, pa.float32())
@@ -132,5 +132,5 @@ class LineEditsScores(Map):
         return {schema.TEXT: edited, **given}
 
 
-def _sums(document: npt.NDArray[Any], values: npt.NDArray[Any], n: int) -> Int32s:
-    return np.bincount(document, values, n).astype(np.int32)
+def _sums(document: npt.NDArray[Any], values: npt.NDArray[Any], n: int) -> Int64s:
+    return np.bincount(document, values, n).astype(np.int64)
