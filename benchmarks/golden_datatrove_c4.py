@@ -32,9 +32,12 @@ _STARTS = ["The cat sat on a mat", "It does run", "Who are you", "he said so", "
 _ENDS = [".", "!", "?", '."', ".'", "...", "[2].", " [edit].", "U.S.", ".)", "。", "…", "", ":", " e.g. this."]
 _BREAKS = [" ", " ", "\n", "\n", "\n", "\r\n", "\r", "\x0b", "\x0c", "\x1c", "\x85", "\u2028", "\u2029", "\n\n"]
 _SIGNS = [
-    "lorem ipsum", "Lorem Ipsum", "{", "}", "javascript", "JavaScript", "use coo\u212aies", "Privacy Policy", "[1]", "[]",
-    "[citation needed]", "[٣]", "[１２]", "İ", "ſ", "x" * 1001, "é" * 1000, "中文", "\u3000", "\t", "\u200b", "\ufeff", "\xa0",
-    "\x1f", "👍", "http://a.b/c?d=e.", ":)", "I.", "Mr.", "can't.", "“Hi.”", "?!", "....", "؟", "***", "- - -", "=====", "———",
+    "lorem ipsum", "Lorem Ipsum", "{", "}", "javascript", "JavaScript", "use coo\u212aies", "Privacy Policy", "[1]",
+    "[]",
+    "[citation needed]", "[٣]", "[１２]", "İ", "ſ", "x" * 1001, "é" * 1000, "中文", "\u3000", "\t", "\u200b", "\ufeff",
+    "\xa0",
+    "\x1f", "👍", "http://a.b/c?d=e.", ":)", "I.", "Mr.", "can't.", "“Hi.”", "?!", "....", "؟", "***", "- - -", "=====",
+    "———",
     "\n***\n", "\n。。。\n", "\n * \n", "\n\u3000\n",
 ]  # fmt: skip
 

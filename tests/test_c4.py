@@ -123,7 +123,8 @@ def slow_edit(text: str, longest: int, fewest: int) -> tuple[str, dict[str, int]
     return "\n".join(kept).strip(), count
 
 
-_PARTS = (*PIECES, *"[]", "[1]", "[]", "[٣]", "[edit]", "[citation needed]", "[12", ".", "!", '"', "...", "\n", "\x0b", "\x1d",
+_PARTS = (*PIECES, *"[]", "[1]", "[]", "[٣]", "[edit]", "[citation needed]", "[12", ".", "!", '"', "...", "\n",
+          "\x0b", "\x1d",
           "JavaScript", "use coo\u212aies", "Terms of Use", "uses cookies")  # fmt: skip
 
 
