@@ -7,6 +7,7 @@ import json
 import random
 import shutil
 from collections.abc import Sequence
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -279,7 +280,7 @@ def test_a_first_document_of_any_size_and_its_copies(
     for n, size in enumerate((18_000, 60_000)):
         large = next(
             text
-            for text in (f"{k} " + "word " * (size // 5) for k in range(10_000))
+            for text in (f"{k} " + "word " * (size // 5) for k in count())
             if sampling._keys("test", pa.array([text], pa.large_string()))[0] < sampling._keys("test", texts)[first]
         )
         for copies in (1, 4):

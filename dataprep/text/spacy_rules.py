@@ -11,7 +11,7 @@ from typing import Final
 import numpy as np
 
 from dataprep.text.kernel import inlined, kernel
-from dataprep.text.spans import Bytes, Int, UInt32s
+from dataprep.text.spans import Bytes, Int, TextBuffers, UInt32s
 from dataprep.text.utf8 import before, code_point, width
 
 PREFIX: Final = 1
@@ -212,3 +212,10 @@ def may_be_url(text: Bytes, a: Int, z: Int, classes: UInt32s) -> bool:
         ):
             return True
     return stops > 2
+
+
+def warm(text: TextBuffers) -> None:
+    """Compile this module's kernels."""
+    end, classes = np.int64(text.offsets[-1]), np.zeros(0x110000, np.uint32)
+    infix(text.data, np.int64(0), np.int64(0), end, classes)
+    may_be_url(text.data, np.int64(0), end, classes)
