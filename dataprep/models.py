@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import re
@@ -18,6 +17,7 @@ from typing import NamedTuple
 from dataprep.errors import InputError, ModelMissing, RunError, UsageError
 from dataprep.home import home
 from dataprep.pypi import download
+from dataprep.store import file_sha256
 
 
 class Known(NamedTuple):
@@ -136,7 +136,7 @@ def install(name: str, source: str | None = None) -> Installed:
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder, prefix=".install-") as scratch:
         got, origin = _fetch(name, known, source, Path(scratch))
-        found = _checksum(got)
+        found = file_sha256(got)
         if known is not None and known.sha256 not in (None, found):
             raise InputError(f"{origin}: not the published {known.file}: sha256 is {found}, must be {known.sha256}")
         licence = known.licence if known is not None else ""
@@ -246,9 +246,4 @@ def _verified(name: str) -> Installed:
 
 @cache
 def _sha256_of(path: str, size: int, mtime_ns: int) -> str:
-    return _checksum(Path(path))
-
-
-def _checksum(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    return file_sha256(Path(path))

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from dataprep import cards
 from dataprep.classifiers import examples, measuring, training
 from dataprep.classifiers.loading import CARD, FILES
 from dataprep.classifiers.model_file import load
@@ -46,10 +46,10 @@ def make(
         "packages": training.packages(),
         "inputs": list(inputs),
     }
-    fingerprint = hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
-    card, report = _card(store), store.read_json(REPORT)
-    if card.get("fingerprint") == fingerprint and card.get("sha256") == store.sha256(settings.file) and report:
-        return Made(card, report, reused=True)
+    fingerprint = cards.fingerprint(facts)
+    made, report = cards.finished(store, CARD, settings.file, fingerprint), store.read_json(REPORT)
+    if made is not None and report:
+        return Made(made, report, reused=True)
     say("reading")
     split = examples.split(documents(), settings)
     say(f"training on {len(split.train.texts):,} documents")
@@ -77,22 +77,5 @@ def make(
             for label, n in split.all_documents.items()
         },
     }  # fmt: skip
-    store.publish_bytes(CARD, _yaml(card))
+    cards.publish(store, CARD, card)
     return Made(card, report, reused=False)
-
-
-def _card(store: Store) -> dict[str, Any]:
-    """The card in a folder; empty if there is none or it is damaged."""
-    import yaml
-
-    try:
-        card = yaml.safe_load(store.read_bytes(CARD) or b"")
-    except yaml.YAMLError:
-        return {}
-    return card if isinstance(card, dict) else {}
-
-
-def _yaml(card: dict[str, Any]) -> bytes:
-    import yaml
-
-    return str(yaml.safe_dump(card, sort_keys=False, allow_unicode=True)).encode()

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import shutil
 from collections.abc import Callable, Iterator, Sequence
 from importlib.metadata import version
@@ -12,6 +10,7 @@ from typing import Annotated, Any, Literal, NamedTuple
 
 from pydantic import Field
 
+from dataprep import cards
 from dataprep.errors import InputError, UsageError
 from dataprep.lease import lease
 from dataprep.ngram import lmplz, pieces, sentences
@@ -75,10 +74,10 @@ def make(
         "tokenizer": tokenizer.sha256 if tokenizer is not None else None,
         "sources": [sampling.identity(origin) for origin in origins] + [_identity(path) for path in files],
     }
-    fingerprint = hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
-    card = _card(store)
-    if card.get("fingerprint") == fingerprint and card.get("sha256") == store.sha256(MODEL):
-        return Made(output, card, reused=True)
+    fingerprint = cards.fingerprint(facts)
+    made = cards.finished(store, CARD, MODEL, fingerprint)
+    if made is not None:
+        return Made(output, made, reused=True)
     with lease(store) as held:
         store.remove_temporaries()
         with store.scratch() as scratch:
@@ -204,21 +203,4 @@ def _publish(store: Store, scratch: Path, tokenizer: Tokenizer | None, card: dic
     if binary := lmplz.binary(Path(store.path(MODEL)), scratch / BINARY):
         with store.publishing(BINARY) as path:
             shutil.move(binary, path)
-    store.publish_bytes(CARD, _yaml(card))
-
-
-def _card(store: Store) -> dict[str, Any]:
-    """The card in a folder; empty if there is none or it is damaged."""
-    import yaml
-
-    try:
-        card = yaml.safe_load(store.read_bytes(CARD) or b"")
-    except yaml.YAMLError:
-        return {}
-    return card if isinstance(card, dict) else {}
-
-
-def _yaml(card: dict[str, Any]) -> bytes:
-    import yaml
-
-    return str(yaml.safe_dump(card, sort_keys=False, allow_unicode=True)).encode()
+    cards.publish(store, CARD, card)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from dataprep import cards
 from dataprep.errors import InputError
 from dataprep.store import Store
 from dataprep.tokenizers import measuring, sampling, training
@@ -45,8 +45,8 @@ def make(
         "packages": training.packages(settings),
         "sources": [sampling.identity(origin) for origin in origins],
     }
-    fingerprint = hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
-    card = _finished(store, settings, fingerprint)
+    fingerprint = cards.fingerprint(facts)
+    card = cards.finished(store, CARD, settings.file, fingerprint)
     report = store.read_json(REPORT) if card is not None else None
     if card is not None and report is not None and _measured(report, card, others):
         return Made(output, card, report, reused=True)
@@ -60,31 +60,12 @@ def make(
         say(f"the reference encodes, not the fast backend: {tokenizer.why_slow}")
     report = {"fingerprint": fingerprint, **measuring.measure(tokenizer, sampled, others)}
     store.publish_json(REPORT, report)
-    store.publish_bytes(CARD, _yaml(card))
+    cards.publish(store, CARD, card)
     return Made(output, card, report, reused)
 
 
 def _compared(paths: Sequence[str]) -> list[tuple[str, Tokenizer]]:
     return [(path, load(path)) for path in dict.fromkeys(paths)]
-
-
-def _finished(store: Store, settings: Settings, fingerprint: str) -> dict[str, Any] | None:
-    """The card of a finished output with this fingerprint, its file as it was made; None if there is none."""
-    card = _card(store)
-    if card.get("fingerprint") != fingerprint:
-        return None
-    return card if card.get("sha256") == store.sha256(settings.file) else None
-
-
-def _card(store: Store) -> dict[str, Any]:
-    """The card in a folder; empty if there is none or it is damaged."""
-    import yaml
-
-    try:
-        card = yaml.safe_load(store.read_bytes(CARD) or b"")
-    except yaml.YAMLError:
-        return {}
-    return card if isinstance(card, dict) else {}
 
 
 def _measured(report: dict[str, Any], card: dict[str, Any], others: Sequence[tuple[str, Tokenizer]]) -> bool:
@@ -113,7 +94,7 @@ def _train(
     """Train and publish the tokenizer's file; gives the card to publish last."""
     say(f"training on {sum(part.bytes for part in sampled) / 1e6:,.1f} MB")
     data = training.train(settings, sampling.texts(sampled))
-    before = _card(store).get("file")
+    before = cards.held(store, CARD).get("file")
     store.remove(CARD)  # until the new one is there, nothing claims that what is there belongs together
     if before in FILES and before != settings.file:
         store.remove(before)  # of another kind: two tokenizers in one folder would be taken for one another
@@ -146,9 +127,3 @@ def _about(part: Sampled, total: int) -> dict[str, Any]:
         "all_bytes": part.all_bytes,
         "all_documents": part.all_documents,
     }
-
-
-def _yaml(card: dict[str, Any]) -> bytes:
-    import yaml
-
-    return str(yaml.safe_dump(card, sort_keys=False, allow_unicode=True)).encode()
