@@ -149,7 +149,7 @@ def test_documents_share_the_view() -> None:
 def test_without_spacy_there_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "spacy", None)
     with pytest.raises(UsageError, match=r"pip install 'dataprep\[profiles\]'"):
-        spacy_english._language()
+        spacy_english.language.__wrapped__()
 
 
 def glued_twin(words: list[str], n: int) -> int:

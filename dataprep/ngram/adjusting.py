@@ -45,8 +45,16 @@ def count(ids: UInt32s, history: UInt32s, order: Int, rows: UInt32s) -> None:
 
 
 @kernel
-def _emit(level: Int, words: UInt32s, adjusted: UInt64s, marked: bool | np.bool_, out: UInt32s, filled: Int64s) -> None:
-    """Write the n-gram of `level + 1` words, in context order: its last word behind all others."""
+def _emit(
+    level: Int, counted: np.uint64, marked: bool | np.bool_, words: UInt32s, adjusted: UInt64s, stats: Int64s,
+    out: UInt32s, filled: Int64s,
+) -> None:  # fmt: skip
+    """Write the n-gram of `level + 1` words, in context order: its last word behind all others. `counted` is its count
+    for the statistics."""
+    if counted < 5:
+        stats[level, np.int64(counted)] += 1
+    stats[level, 5] += 1
+    stats[level, 6] += not marked
     n = filled[level]
     for j in range(level):
         out[level, n, j] = words[j + 1]
@@ -76,11 +84,7 @@ def _adjust(
             same += 1
         for level in range(valid[0] - 1, same - 1, -1):
             marked = actual[level] <= np.uint64(prune[level])
-            if adjusted[level] < 5:
-                stats[level, np.int64(adjusted[level])] += 1
-            stats[level, 5] += 1
-            stats[level, 6] += not marked
-            _emit(level, words, adjusted, marked, out, filled)
+            _emit(level, adjusted[level], marked, words, adjusted, stats, out, filled)
         for level in range(same):
             actual[level] += times
         if same:
@@ -99,12 +103,8 @@ def _adjust(
             valid[0] = top + 1
         else:
             marked = times <= np.uint64(prune[top])
-            if times < 5:
-                stats[top, np.int64(times)] += 1
-            stats[top, 5] += 1
-            stats[top, 6] += not marked
             adjusted[top] = times
-            _emit(top, words, adjusted, marked, out, filled)
+            _emit(top, times, marked, words, adjusted, stats, out, filled)
 
 
 @kernel
@@ -116,11 +116,7 @@ def _rest(
     adds `lower_count` to its statistics): a few more or less in counts of counts, which the discounts are made of."""
     for level in range(valid[0]):
         marked = actual[level] <= np.uint64(prune[level])
-        if actual[level] < 5:
-            stats[level, np.int64(actual[level])] += 1
-        stats[level, 5] += 1
-        stats[level, 6] += not marked
-        _emit(level, words, adjusted, marked, out, filled)
+        _emit(level, actual[level], marked, words, adjusted, stats, out, filled)
 
 
 class Adjusted(NamedTuple):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from dataprep.text.hashes import hash_bytes
+from dataprep.text.hashes import hash_bytes, same_bytes
 from dataprep.text.kernel import kernel
 from dataprep.text.spans import Bytes, Int, Int32s, Int64s, UInt32s, UInt64s
 
@@ -31,15 +31,10 @@ def _number(
         found = np.int64(-1)
         while slots[slot]:
             word = slots[slot] - 1
-            if hashes[word] == h and starts[word + 1] - starts[word] == size:
-                same = True
-                for j in range(size):
-                    if letters[starts[word] + j] != data[a + j]:
-                        same = False
-                        break
-                if same:
-                    found = word
-                    break
+            alike = hashes[word] == h and starts[word + 1] - starts[word] == size
+            if alike and same_bytes(letters, starts[word], data, a, size):
+                found = word
+                break
             slot = (slot + np.uint64(1)) & mask
         if found < 0:
             n = used[0]

@@ -15,7 +15,7 @@ from dataprep.text.hashes import hash_bytes
 from dataprep.text.kernel import inlined, kernel
 from dataprep.text.line_counts import newlines
 from dataprep.text.lines import line_end
-from dataprep.text.ngrams import count_key, table_bits
+from dataprep.text.ngrams import count_key, lengthen, table_bits
 from dataprep.text.spans import Bytes, Int, Int32s, Int64s, Spans, TextBuffers, UInt32s, UInt64s, reserve, trim
 from dataprep.text.utf8 import code_point, count_chars, width
 
@@ -209,12 +209,7 @@ def _measure(
                     slots[t] = count_key(table, bits, epoch, _pair(hashes, a + places[t]))
                 candidates = alive
             else:
-                for t in range(alive - 1):
-                    if places[t] + 1 == places[t + 1]:
-                        key = (np.uint64(slots[t]) << np.uint64(32)) | np.uint64(slots[t + 1])
-                        places[candidates] = places[t]
-                        slots[candidates] = count_key(table, bits, epoch, key)
-                        candidates += 1
+                candidates = lengthen(places, slots, alive, table, bits, epoch)
             best = np.uint64(1)
             best_place = np.int64(0)
             length = np.int64(0)

@@ -55,6 +55,17 @@ def tail64(data: Bytes, i: Int, n: Int) -> np.uint64:
 
 
 @inlined
+def same_bytes(data: Bytes, i: Int, other: Bytes, j: Int, size: Int) -> bool:
+    """Whether `data[i : i + size]` is `other[j : j + size]`, which equal hashes only make likely."""
+    k = 0
+    same = True
+    while same and k + 8 <= size:
+        same = load64(data, i + k) == load64(other, j + k)
+        k += 8
+    return bool(same and (k == size or tail64(data, i + k, size - k) == tail64(other, j + k, size - k)))
+
+
+@inlined
 def hash_bytes(data: Bytes, start: Int, end: Int) -> np.uint64:
     """Hash of `data[start:end]`: the `hash` of every span.
 

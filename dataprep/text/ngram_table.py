@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from dataprep.text.blocks import prefetch
-from dataprep.text.hashes import hash_bytes
+from dataprep.text.hashes import hash_bytes, same_bytes
 from dataprep.text.kernel import inlined, kernel
 from dataprep.text.spans import Bytes, Floats, Int, Int32s, Int64s, TextBuffers, UInt64s
 
@@ -176,15 +176,10 @@ def _look_up(
         out[k] = 0
         while slots[slot]:
             word = slots[slot] - 1
-            if hashes[word] == h and starts[word + 1] - starts[word] == size:
-                same = True
-                for j in range(size):
-                    if letters[starts[word] + j] != data[a + j]:
-                        same = False
-                        break
-                if same:
-                    out[k] = word
-                    break
+            alike = hashes[word] == h and starts[word + 1] - starts[word] == size
+            if alike and same_bytes(letters, starts[word], data, a, size):
+                out[k] = word
+                break
             slot = (slot + np.uint64(1)) & mask
 
 

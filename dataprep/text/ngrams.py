@@ -109,6 +109,20 @@ def _slots_pair(slots: UInt32s, t: Int) -> np.uint64:
 
 
 @inlined
+def lengthen(places: Int32s, slots: UInt32s, alive: Int, table: UInt64s, bits: int, epoch: np.uint64) -> Int:
+    """From n-grams that repeat, at the first `alive` of `places`, to those one word longer, in the same arrays: where
+    two follow one another, the pair of their slots is counted. Gives how many there are."""
+    longer: Int = np.int64(0)
+    for t in range(alive - 1):
+        if places[t] + 1 == places[t + 1]:
+            key = _slots_pair(slots, t)
+            places[longer] = places[t]
+            slots[longer] = count_key(table, bits, epoch, key)
+            longer += 1
+    return longer
+
+
+@inlined
 def _sift(sieve: Bytes, shift: np.uint64, key: np.uint64) -> None:
     at = (key * _SPREAD) >> shift
     sieve[at] += np.uint8(sieve[at] < 2)

@@ -18,7 +18,7 @@ from typing import NamedTuple
 import numpy as np
 
 from dataprep.text.blocks import load32, load64
-from dataprep.text.hashes import hash_bytes, tail64
+from dataprep.text.hashes import hash_bytes, same_bytes, tail64
 from dataprep.text.kernel import inlined, kernel
 from dataprep.text.spans import Bytes, Int, Int32s, Int64s, TextBuffers, UInt32s, UInt64s
 from dataprep.text.utf8 import code_point, count_chars, width
@@ -320,17 +320,6 @@ def _merge(
 
 
 @inlined
-def _same(data: Bytes, begin: Int, size: Int, arena: Bytes, at: Int) -> bool:
-    """Whether a segment of more than 8 bytes is the one in the arena."""
-    j = 0
-    while j + 8 <= size:
-        if load64(data, begin + j) != load64(arena, at + j):
-            return False
-        j += 8
-    return bool(j == size or tail64(data, begin + j, size - j) == tail64(arena, at + j, size - j))
-
-
-@inlined
 def _slot_of(key: np.uint64, size: Int, slots: UInt64s) -> Int:
     """Where a segment is looked for first."""
     h = (key ^ np.uint64(size)) * _SPREAD
@@ -388,7 +377,7 @@ def resolve(
         while slots[slot + 1]:
             about = slots[slot + 1]
             alike = slots[slot] == key and np.int64(about & np.uint64(0xFF)) == size
-            if alike and (size <= 8 or _same(data, begin, size, arena, np.int64(about >> np.uint64(16)))):
+            if alike and (size <= 8 or same_bytes(data, begin, arena, np.int64(about >> np.uint64(16)), size)):
                 found = about
                 break
             slot = (slot + 4) & (slots.size - 1)

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from dataprep.text.kernel import kernel
-from dataprep.text.ngrams import count_key, table_bits
+from dataprep.text.ngrams import count_key, lengthen, table_bits
 from dataprep.text.spans import Floats, Int, Int32s, Int64s, Spans, TextBuffers, UInt32s, UInt64s, reserve
 
 _LONGEST = 10
@@ -66,7 +66,7 @@ def _measure(
             if alive < 1 or words < n:
                 break
             epoch += np.uint64(1)
-            candidates = np.int64(0)
+            candidates: Int = np.int64(0)
             if n == 1:
                 bits = table_bits(words)
                 for t in range(words):
@@ -75,12 +75,7 @@ def _measure(
                 candidates = words
             else:
                 bits = table_bits(alive)
-                for t in range(alive - 1):
-                    if places[t] + 1 == places[t + 1]:
-                        key = (np.uint64(slots[t]) << np.uint64(32)) | np.uint64(slots[t + 1])
-                        places[candidates] = places[t]
-                        slots[candidates] = count_key(table, bits, epoch, key)
-                        candidates += 1
+                candidates = lengthen(places, slots, alive, table, bits, epoch)
             alive = np.int64(0)
             best = np.uint64(1)
             best_place = np.int64(0)

@@ -38,7 +38,9 @@ _LIKE_POISON: Final = "IS_ALPHB"
 """A word that the rules treat alike."""
 
 
-def _language() -> Any:
+@cache
+def language() -> Any:
+    """spaCy's blank English pipeline, made once per process (0.5 s). Raises UsageError if spaCy is not installed."""
     try:
         import spacy
     except ImportError:
@@ -145,7 +147,7 @@ class _Known:
     """One process's spaCy, and the table of what it said."""
 
     def __init__(self) -> None:
-        self.language = _language()
+        self.language = language()
         self.tokenizer = self.language.tokenizer
         self.unjoined = _without_joining(self.tokenizer)
         t = self.tokenizer

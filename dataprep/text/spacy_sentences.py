@@ -17,6 +17,7 @@ import numpy as np
 from dataprep.text import tables
 from dataprep.text.hashes import hash_bytes, hash_spans
 from dataprep.text.kernel import inlined, kernel
+from dataprep.text.spacy_english import language
 from dataprep.text.spans import Bytes, Int, Int32s, Int64s, TextBuffers, UInt64s
 from dataprep.text.tables import SPACE
 from dataprep.text.utf8 import code_point, width
@@ -38,11 +39,10 @@ _known: dict[int, int] = {}
 
 @cache
 def _tokenizer() -> Any:
-    import spacy
     from spacy.tokenizer import Tokenizer
     from spacy.vocab import Vocab
 
-    of: Any = spacy.blank("en").tokenizer
+    of = language().tokenizer
     return Tokenizer(
         Vocab(),  # without the attributes of words that nobody asks for: half of the time
         rules=of.rules,
