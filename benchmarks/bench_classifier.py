@@ -26,7 +26,6 @@ from typing import Any
 import machine
 import numpy as np
 import pyarrow as pa
-import zstandard
 
 HERE = Path(__file__).resolve().parent
 MODELS = {
@@ -52,9 +51,7 @@ def program(given: Path | None) -> Path:
 
 
 def corpus(data: Path, name: str) -> list[str]:
-    raw = (data / f"corpora/{name}.jsonl.zst").read_bytes()
-    reader = zstandard.ZstdDecompressor(max_window_size=1 << 27).stream_reader(raw)
-    return [json.loads(line)["text"] for line in reader.read().split(b"\n") if line]
+    return list(machine.texts(data, name))
 
 
 def speed(data: Path, options: argparse.Namespace) -> dict[str, Any]:

@@ -27,7 +27,6 @@ from typing import Any
 import machine
 import peers
 import pyarrow as pa
-import zstandard
 
 from dataprep import catalog
 from dataprep.documents import Documents, documents
@@ -51,16 +50,14 @@ STAGES: tuple[tuple[str, dict[str, Any]], ...] = (
 
 def corpus(name: str) -> list[str]:
     """The first texts of a corpus, `MEGABYTES` of them."""
-    raw = (machine.data() / f"corpora/{name}.jsonl.zst").read_bytes()
-    reader = zstandard.ZstdDecompressor(max_window_size=1 << 27).stream_reader(raw)
-    texts: list[str] = []
+    found: list[str] = []
     size = 0
-    for line in reader.read().split(b"\n"):
-        if not line or size > MEGABYTES * 1e6:
+    for text in machine.texts(machine.data(), name):
+        if size > MEGABYTES * 1e6:
             break
-        texts.append(json.loads(line)["text"])
-        size += len(texts[-1].encode())
-    return texts
+        found.append(text)
+        size += len(text.encode())
+    return found
 
 
 def batch(texts: list[str], language: str) -> Documents:

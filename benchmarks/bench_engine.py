@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import json
 import resource
 import shutil
@@ -14,8 +13,7 @@ from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
-import zstandard
-from machine import data, in_turn, keep, machine, one_core, spread
+from machine import data, in_turn, keep, machine, one_core, spread, texts
 
 from dataprep import plan as planning
 from dataprep.pipeline import parse
@@ -31,9 +29,7 @@ def corpus(path: Path) -> int:
     """Real documents as one Parquet file with the columns of a corpus. Gives their bytes of text."""
     rows = []
     for name in CORPORA:
-        with (data() / "corpora" / f"{name}.jsonl.zst").open("rb") as raw:
-            stream = zstandard.ZstdDecompressor(max_window_size=1 << 31).stream_reader(raw)
-            rows += [json.loads(line)["text"] for line in io.TextIOWrapper(stream, "utf-8")]
+        rows += texts(data(), name)
     table = pa.table(
         {
             "id": pa.array([str(i) for i in range(len(rows))]),

@@ -5,17 +5,14 @@ python benchmarks/bench_kernels.py [DATA]        DATA: default $DATAPREP_DATA, e
 
 from __future__ import annotations
 
-import json
-import os
-import platform
 import statistics
 import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
 
+import machine
 import pyarrow as pa
-import zstandard
 
 from dataprep.text import hashes, lines, ngrams, sentences, symbols, utf8, words
 from dataprep.text.spans import TextBuffers, text_buffers
@@ -25,8 +22,7 @@ CORPORA = ("en_web_text", "zh_oiwiki")
 
 
 def load(path: Path) -> TextBuffers:
-    with zstandard.open(path, "rt", encoding="utf-8", dctx=zstandard.ZstdDecompressor(max_window_size=2**27)) as rows:
-        return text_buffers(pa.array([json.loads(row)["text"] for row in rows], pa.large_string()))
+    return text_buffers(pa.array(list(machine.corpora.texts(path)), pa.large_string()))
 
 
 def kernels(text: TextBuffers) -> dict[str, Callable[[], object]]:
@@ -58,20 +54,11 @@ def rate(work: Callable[[], object], size: int) -> tuple[float, float]:
     return middle, (max(rates) - min(rates)) / middle
 
 
-def machine() -> str:
-    try:
-        names = [x.split(":")[1].strip() for x in Path("/proc/cpuinfo").read_text().splitlines() if "model name" in x]
-    except OSError:
-        names = [platform.processor()]
-    return f"one core of {len(names)} x {names[0]}, Python {platform.python_version()}"
-
-
 def main() -> None:
-    if hasattr(os, "sched_setaffinity"):
-        os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
-    data = Path(sys.argv[1] if len(sys.argv) > 1 else os.environ.get("DATAPREP_DATA", "../shared/data"))
+    machine.one_core()
+    data = Path(sys.argv[1]) if len(sys.argv) > 1 else machine.data()
     compile_all()
-    print(machine())
+    print(f"one core of {machine.machine()}")
     for name in CORPORA:
         text = load(data / "corpora" / f"{name}.jsonl.zst")
         size = int(text.offsets[-1] - text.offsets[0])

@@ -129,21 +129,15 @@ def in_turn(
 
 
 def pieces(data: Path, names: tuple[str, ...], megabytes: int) -> list[str]:
-    import io
-
-    import zstandard
-
     found: list[str] = []
     size = 0
     for name in names:
-        with (data / f"corpora/{name}.jsonl.zst").open("rb") as raw:
-            for line in io.TextIOWrapper(zstandard.ZstdDecompressor().stream_reader(raw), "utf-8"):
-                text = json.loads(line)["text"]
-                cut = [text[a : a + PIECE] for a in range(0, len(text), PIECE)]
-                found += cut
-                size += sum(len(piece.encode()) for piece in cut)
-                if size > megabytes << 20:
-                    return found
+        for text in machine.texts(data, name):
+            cut = [text[a : a + PIECE] for a in range(0, len(text), PIECE)]
+            found += cut
+            size += sum(len(piece.encode()) for piece in cut)
+            if size > megabytes << 20:
+                return found
     return found
 
 

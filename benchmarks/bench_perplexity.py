@@ -25,6 +25,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import machine
 import peers
 from machine import run_parts, spread
 
@@ -50,19 +51,10 @@ for _ in sys.stdin:
 """
 
 
-def documents(data: Path, name: str) -> Iterator[str]:
-    raw = subprocess.Popen(
-        ["zstd", "-dc", "--long=27", str(data / f"corpora/{name}.jsonl.zst")], stdout=subprocess.PIPE, text=True
-    )
-    assert raw.stdout is not None
-    for line in raw.stdout:
-        yield json.loads(line)["text"]
-
-
 def english(data: Path, size: int) -> Iterator[str]:
     """Web pages, then books, up to so many bytes."""
     for name in ("en_web_text", "en_classic_books"):
-        for text in documents(data, name):
+        for text in machine.texts(data, name):
             yield text[: max(0, size)]
             size -= len(text.encode())
             if size <= 0:
@@ -155,12 +147,12 @@ def apart(ours: Path, theirs: Path) -> float:
 def score(data: Path, options: argparse.Namespace) -> dict[str, Any]:
     if not options.ccnet or not Path(options.ccnet, "cc_net/perplexity.py").exists():
         raise SystemExit("give --ccnet, a checkout of facebookresearch/cc_net")
-    pages = list(documents(data, "en_web_text"))
+    pages = list(machine.texts(data, "en_web_text"))
     cut = next(n for n in range(len(pages)) if sum(len(p.encode()) for p in pages[:n]) > SCORED_MB * 1e6)
-    chinese = [text for name in ("zh_oiwiki", "zh_d2l", "zh_react_vue_docs") for text in documents(data, name)]
+    chinese = [text for name in ("zh_oiwiki", "zh_d2l", "zh_react_vue_docs") for text in machine.texts(data, name)]
     return {
         "English": _beside_ccnet(pages[:cut], [*pages[cut:], *english_books(data, 30_000_000)], options),
-        "Chinese": _beside_ccnet(list(documents(data, "zh_javaguide")), chinese, options),
+        "Chinese": _beside_ccnet(list(machine.texts(data, "zh_javaguide")), chinese, options),
     }
 
 
@@ -225,7 +217,7 @@ def _beside_ccnet(scored: list[str], learnt: list[str], options: argparse.Namesp
 
 
 def english_books(data: Path, size: int) -> Iterator[str]:
-    for text in documents(data, "en_classic_books"):
+    for text in machine.texts(data, "en_classic_books"):
         yield text
         size -= len(text)
         if size < 0:

@@ -27,6 +27,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import machine
 import peers
 
 if TYPE_CHECKING:
@@ -66,11 +67,7 @@ def peer_serve(path: str) -> None:
 
 def texts(data: Path) -> list[str]:
     """en_web_text: 2,014 web documents, 15.6 MB."""
-    import zstandard
-
-    raw = (data / "corpora" / "en_web_text.jsonl.zst").read_bytes()
-    reader = zstandard.ZstdDecompressor(max_window_size=1 << 27).stream_reader(raw)
-    return [json.loads(line)["text"] for line in reader.read().split(b"\n") if line]
+    return list(machine.texts(data, "en_web_text"))
 
 
 def batches(given: list[str]) -> list[Documents]:

@@ -20,7 +20,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import partial
 from itertools import pairwise
 from pathlib import Path
@@ -29,7 +29,6 @@ from typing import Any
 import machine
 import numpy as np
 import pyarrow as pa
-import zstandard
 
 from dataprep.shards import BATCH_BYTES, BATCH_ROWS, recut
 from dataprep.text.spans import TextBuffers, text_buffers
@@ -43,12 +42,6 @@ SAMPLE_MB = 100
 ENCODE_MB = 8
 RUNS = 3
 KINDS = {"sentencepiece": "SentencePiece 32k", "byte-bpe": "byte-level BPE 32k"}
-
-
-def rows(path: Path) -> Iterator[str]:
-    with zstandard.open(path, "rt", encoding="utf-8", dctx=zstandard.ZstdDecompressor(max_window_size=2**27)) as lines:
-        for line in lines:
-            yield json.loads(line)["text"]
 
 
 def batches(texts: list[str]) -> list[pa.RecordBatch]:
@@ -93,7 +86,7 @@ def timed(work: Callable[[], object]) -> float:
 def sample(corpora: list[Path]) -> list[bytes]:
     """100 MB, each corpus as much as it has up to a common bound, documents from all over it."""
     share = SAMPLE_MB * 10**6 // len(corpora)
-    texts = {path: list(rows(path)) for path in corpora}
+    texts = {path: list(machine.corpora.texts(path)) for path in corpora}
     sizes = {path: sum(len(text.encode()) for text in held) for path, held in texts.items()}
     left, open_ = SAMPLE_MB * 10**6, sorted(corpora, key=lambda path: sizes[path])
     taken: list[bytes] = []
@@ -163,7 +156,7 @@ def encode(corpora: list[Path], files: dict[str, Path]) -> dict[str, Any]:
         assert make is not None
         print(f"\n{KINDS[kind]}: MB/s of one core\n{'':28}{'dataprep':>24}{tokenizer.kind:>24}   ratio    all of it")
         for path in corpora:
-            texts = spread_out(list(rows(path)), ENCODE_MB * 10**6)
+            texts = spread_out(list(machine.corpora.texts(path)), ENCODE_MB * 10**6)
             size = sum(len(text.encode()) for text in texts) / 1e6
             held = [text_buffers(batch.column("text")) for batch in batches(texts)]
             as_list = [document for text in held for document in documents(text)]
@@ -180,7 +173,7 @@ def encode(corpora: list[Path], files: dict[str, Path]) -> dict[str, Any]:
                 return timed(lambda: library._tokenizer.encode_batch_fast(strings, add_special_tokens=False))
 
             a, b = in_turn(ours, theirs)
-            whole = [text_buffers(batch.column("text")) for batch in batches(list(rows(path)))]
+            whole = [text_buffers(batch.column("text")) for batch in batches(list(machine.corpora.texts(path)))]
             whole_mb = sum(int(text.offsets[-1] - text.offsets[0]) for text in whole) / 1e6
             all_of_it = [whole_mb / timed(partial(encode_batches, tokenizer, whole)) for _ in range(RUNS)]
             fast, slow = [size / s for s in a], [size / s for s in b]
@@ -209,7 +202,7 @@ def exact(corpora: list[Path], files: dict[str, Path]) -> dict[str, Any]:
         reference = tokenizer.reference
         counts = {"documents": 0, "tokens": 0, "other_ids": 0, "came_back_changed": 0}
         for path in corpora:
-            for batch in batches(list(rows(path))):
+            for batch in batches(list(machine.corpora.texts(path))):
                 text = text_buffers(batch.column("text"))
                 ours, theirs = tokenizer.encode(text), reference.encode(text)
                 bounds = zip(pairwise(ours.offsets.tolist()), pairwise(theirs.offsets.tolist()), strict=True)
@@ -246,7 +239,7 @@ def encode_all(file: Path, corpora: list[Path]) -> None:
     for path in corpora:
         held: list[str] = []
         size = 0
-        for text in rows(path):
+        for text in machine.corpora.texts(path):
             held.append(text)
             size += len(text)
             if size >= BATCH_BYTES or len(held) == BATCH_ROWS:

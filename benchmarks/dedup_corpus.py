@@ -7,6 +7,8 @@ import random
 from collections.abc import Iterator
 from pathlib import Path
 
+import machine
+
 CORPORA = (
     "en_web_text",
     "fr_eltec",
@@ -27,22 +29,18 @@ COPIES = 0.2
 
 def rows(path: Path) -> Iterator[str]:
     """The texts of a corpus; long ones cut at line breaks into pieces of about `PIECE` characters."""
-    import zstandard  # not in the peer's environment
-
-    with zstandard.open(path, "rt", encoding="utf-8", dctx=zstandard.ZstdDecompressor(max_window_size=2**27)) as lines:
-        for line in lines:
-            text = json.loads(line)["text"]
-            if len(text) < 4 * PIECE:
-                yield text
-                continue
-            held, size = [], 0
-            for part in text.splitlines(keepends=True):
-                held.append(part)
-                size += len(part)
-                if size >= PIECE:
-                    yield "".join(held)
-                    held, size = [], 0
-            yield "".join(held)
+    for text in machine.corpora.texts(path):
+        if len(text) < 4 * PIECE:
+            yield text
+            continue
+        held, size = [], 0
+        for part in text.splitlines(keepends=True):
+            held.append(part)
+            size += len(part)
+            if size >= PIECE:
+                yield "".join(held)
+                held, size = [], 0
+        yield "".join(held)
 
 
 def edited(text: str, rng: random.Random, share: float) -> str:

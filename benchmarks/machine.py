@@ -7,10 +7,15 @@ import json
 import os
 import platform
 import statistics
+import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
+
+sys.path.append(str(Path(__file__).parent.parent / "tests"))
+
+import corpora
 
 ROOT = Path(__file__).parent.parent
 RESULTS = Path(__file__).parent / "results"
@@ -22,6 +27,11 @@ def data() -> Path:
     if not path.is_dir():
         raise SystemExit(f"real data not found at {path}; set DATAPREP_DATA to its folder")
     return path
+
+
+def texts(data: Path, name: str) -> Iterator[str]:
+    """The texts of a corpus, in order."""
+    return corpora.texts(data / f"corpora/{name}.jsonl.zst")
 
 
 def machine() -> str:

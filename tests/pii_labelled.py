@@ -9,8 +9,8 @@ from collections import defaultdict
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+import corpora
 import pyarrow as pa
-import zstandard
 from pii_items import card, cn_id, email, landline, mobile, wide
 
 from dataprep.pii.find import find
@@ -41,9 +41,7 @@ passwords made up for an example are right: nothing in them says so.
 
 def texts(data: Path, corpus: str) -> list[str]:
     """All documents of a corpus."""
-    raw = (data / "corpora" / f"{corpus}.jsonl.zst").read_bytes()
-    reader = zstandard.ZstdDecompressor(max_window_size=1 << 27).stream_reader(raw)
-    return [json.loads(line)["text"] for line in reader.read().split(b"\n") if line]
+    return list(corpora.texts(data / f"corpora/{corpus}.jsonl.zst"))
 
 
 def labelled(data: Path) -> tuple[list[str], Spans]:

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import gzip
 import hashlib
-import io
 import json
 import re
 from collections import Counter
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import pytest
-import zstandard
 from chain import parts
+from corpora import picked
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from odd_text import PIECES, buffers, odd_text
@@ -41,18 +39,7 @@ def digest(text: str) -> str:
 
 def real_texts(golden: dict[str, Any], data: Path) -> list[str]:
     """The texts of the golden file's real documents, in its order."""
-    wanted: dict[str, set[int]] = {}
-    for corpus, i, _ in golden["real"]:
-        wanted.setdefault(corpus, set()).add(i)
-    found = []
-    for corpus, lines in wanted.items():
-        with open(data / "corpora" / f"{corpus}.jsonl.zst", "rb") as file:
-            reader = zstandard.ZstdDecompressor(max_window_size=1 << 27).stream_reader(file)
-            for i, line in enumerate(islice(io.TextIOWrapper(reader, "utf-8"), max(lines) + 1)):
-                if i in lines:
-                    found.append(json.loads(line)["text"])
-    assert len(found) == len(golden["real"])
-    return found
+    return picked(data, [(corpus, i) for corpus, i, _ in golden["real"]])
 
 
 def quality_differences(texts: list[str], theirs: list[list[Any]]) -> list[object]:

@@ -12,8 +12,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-import zstandard
 from chain import apply, parts
+from corpora import rows
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from odd_text import PIECES, buffers, odd_text
@@ -77,9 +77,7 @@ def test_heads_are_first_lines(texts: list[str], lines: int) -> None:
 @cache
 def files(data: Path) -> list[dict[str, Any]]:
     """Every 20th file of the packages."""
-    raw = (data / "corpora/code_py_js_go.jsonl.zst").read_bytes()
-    reader = zstandard.ZstdDecompressor(max_window_size=1 << 27).stream_reader(raw)
-    return [json.loads(line) for line in reader.read().split(b"\n")[:-1:20]]
+    return list(islice(rows(data / "corpora/code_py_js_go.jsonl.zst"), 0, None, 20))
 
 
 def test_counts_equal_their_twin_on_real_files(data: Path) -> None:

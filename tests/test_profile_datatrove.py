@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import gzip
-import io
 import json
 from collections import Counter
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import pytest
-import zstandard
 from chain import parts
+from corpora import picked
 
 from dataprep.documents import documents
 from dataprep.errors import UsageError
@@ -54,19 +52,8 @@ def test_odd_documents(golden: dict[str, Any]) -> None:
 
 
 def test_real_documents(golden: dict[str, Any], data: Path) -> None:
-    wanted: dict[str, dict[int, list[str | None]]] = {}
-    for corpus, i, reasons in golden["real"]:
-        wanted.setdefault(corpus, {})[i] = reasons
-    texts, theirs = [], []
-    for corpus, lines in wanted.items():
-        with open(data / "corpora" / f"{corpus}.jsonl.zst", "rb") as file:
-            reader = zstandard.ZstdDecompressor(max_window_size=1 << 27).stream_reader(file)
-            for i, line in enumerate(islice(io.TextIOWrapper(reader, "utf-8"), max(lines) + 1)):
-                if i in lines:
-                    texts.append(json.loads(line)["text"])
-                    theirs.append(lines[i])
-    assert len(texts) == len(golden["real"])
-    assert differences(golden, texts, theirs) == []
+    texts = picked(data, [(corpus, i) for corpus, i, _ in golden["real"]])
+    assert differences(golden, texts, [reasons for *_, reasons in golden["real"]]) == []
 
 
 def test_golden_decisions_are_of_every_kind(golden: dict[str, Any]) -> None:

@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pytest
-import zstandard
 from chain import apply, parts
+from corpora import texts
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from odd_text import PIECES, batches, documents, odd_text, pieces, repetitive_text
@@ -76,10 +76,7 @@ any_text = st.one_of(some_text, odd_text, repetitive_text)
 @cache
 def real_texts(data: Path, corpus: str) -> list[str]:
     count, step = CORPORA[corpus]
-    with (data / f"corpora/{corpus}.jsonl.zst").open("rb") as file:
-        reader = zstandard.ZstdDecompressor(max_window_size=1 << 27).stream_reader(file)
-        lines = reader.read().split(b"\n")
-    return [json.loads(line)["text"] for line in islice((line for line in lines if line), 0, count * step, step)]
+    return list(islice(texts(data / f"corpora/{corpus}.jsonl.zst"), 0, count * step, step))
 
 
 def odd_texts() -> list[str]:

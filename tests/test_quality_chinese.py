@@ -9,8 +9,8 @@ from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 
+import corpora
 import pytest
-import zstandard
 from chain import apply, parts
 from runs import ROOT, dataprep
 
@@ -87,8 +87,7 @@ DAMAGES = (
 
 @cache
 def texts(path: Path) -> list[str]:
-    reader = zstandard.ZstdDecompressor(max_window_size=1 << 27).stream_reader(path.read_bytes())
-    return [json.loads(line)["text"] for line in reader.read().split(b"\n") if line]
+    return list(corpora.texts(path))
 
 
 def kept(given: list[str], language: str, folder: Path) -> float:

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import re
 import unicodedata
 from collections import Counter
 from pathlib import Path
 
+import corpora
 import numpy as np
 import pytest
-import zstandard
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from odd_text import PIECES, odd_text, pieces, repetitive_text
@@ -137,10 +136,8 @@ def test_scores_equal_their_twins(name: str, texts: list[str], data: st.DataObje
 @pytest.mark.parametrize("name", TWINS)
 def test_scores_equal_their_twins_on_real_documents(name: str, data: Path) -> None:
     for corpus, language in (("en_web_text", "en"), ("zh_javaguide", "zh")):
-        raw = (data / "corpora" / f"{corpus}.jsonl.zst").read_bytes()
-        reader = zstandard.ZstdDecompressor(max_window_size=1 << 27).stream_reader(raw)
-        texts = [json.loads(line)["text"] for line in reader.read(6_000_000).split(b"\n")[:-1]]
-        check(name, texts[:: len(texts) // 100][:100], [language] * 100)
+        given = list(corpora.texts(data / f"corpora/{corpus}.jsonl.zst", within=6_000_000))
+        check(name, given[:: len(given) // 100][:100], [language] * 100)
 
 
 def test_stop_words_may_be_given_for_any_language() -> None:

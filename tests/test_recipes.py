@@ -18,6 +18,7 @@ from typing import Any
 import pytest
 import yaml
 import zstandard
+from corpora import rows
 from runs import ROOT, dataprep, make_plan, run_here, write_jsonl
 
 from dataprep import lookup
@@ -31,12 +32,6 @@ CHINESE = 60
 
 
 # ---------------------------------------------------------------- slices of real data
-
-
-def lines(path: Path) -> Iterator[dict[str, Any]]:
-    with path.open("rb") as raw, zstandard.ZstdDecompressor(max_window_size=1 << 27).stream_reader(raw) as plain:
-        for line in io.TextIOWrapper(io.BufferedReader(plain), "utf-8"):  # type: ignore[type-var]
-            yield json.loads(line)
 
 
 def english_pages(data: Path) -> Iterator[Page]:
@@ -68,7 +63,7 @@ def english_pages(data: Path) -> Iterator[Page]:
 def chinese_pages(data: Path) -> Iterator[Page]:
     """Texts of three Chinese sites as web pages, one in ten twice, and an advert."""
     for name in ("zh_javaguide", "zh_oiwiki", "zh_pingcap_docs"):
-        for n, row in enumerate(islice(lines(data / f"corpora/{name}.jsonl.zst"), CHINESE)):
+        for n, row in enumerate(islice(rows(data / f"corpora/{name}.jsonl.zst"), CHINESE)):
             content = "".join(f"<p>{escape(line)}</p>" for line in row["text"][:6000].splitlines() if line.strip())
             html = framed(f"{name} {n}", content, site=name, lang="zh")
             yield Page(name, f"https://{name}.example/{n}", html)
@@ -80,8 +75,8 @@ def chinese_pages(data: Path) -> Iterator[Page]:
 
 def sliced(source: Path, out: Path, every: int, most: int) -> Path:
     """Every so many of a corpus's documents, cut to a size that keeps tests short, and the first of them twice."""
-    rows = [row for n, row in enumerate(lines(source)) if n % every == 0][:most]
-    return write_jsonl(out, [*rows, {**rows[0], "id": "again"}])
+    taken = [row for n, row in enumerate(rows(source)) if n % every == 0][:most]
+    return write_jsonl(out, [*taken, {**taken[0], "id": "again"}])
 
 
 @pytest.fixture(scope="module")
@@ -124,7 +119,7 @@ def classifier(data: Path, folder: Path) -> Path:
     """A small one of instruction data against web text, as dclm.yaml says to make it."""
     tasks = json.loads((data / "instruct/llamafactory_demos/data/alpaca_en_demo.json").read_text("utf-8"))
     good = [{"text": f"{task['instruction']}\n{task['output']}"} for task in tasks[:300]]
-    web = [{"text": row["text"]} for row in islice(lines(data / "corpora/en_web_text.jsonl.zst"), 300)]
+    web = [{"text": row["text"]} for row in islice(rows(data / "corpora/en_web_text.jsonl.zst"), 300)]
     positive, negative = write_jsonl(folder / "instructions.jsonl", good), write_jsonl(folder / "web.jsonl", web)
     small = ["--dim", 8, "--bucket", 20_000, "--epoch", 5, "--lr", 0.5]
     dataprep("train-classifier", "--positive", positive, "--negative", negative, "--output", folder / "out", *small)

@@ -11,12 +11,13 @@ import string
 import unicodedata
 from collections import Counter
 from functools import cache
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-import zstandard
+from corpora import texts
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from odd_text import PIECES, buffers, documents, odd_text, repetitive_text
@@ -39,9 +40,8 @@ some_text = st.lists(st.sampled_from((*PIECES, *MORE * 3)), max_size=30).map("".
 
 @cache
 def real_texts(data: Path, corpus: str) -> list[str]:
-    raw = (data / f"corpora/{corpus}.jsonl.zst").read_bytes()
-    reader = zstandard.ZstdDecompressor(max_window_size=1 << 27).stream_reader(raw)
-    return [json.loads(line)["text"][:20_000] for line in reader.read().split(b"\n")[: -1 : STEPS[corpus]]]
+    some = islice(texts(data / f"corpora/{corpus}.jsonl.zst"), 0, None, STEPS[corpus])
+    return [text[:20_000] for text in some]
 
 
 def odd_texts() -> list[str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import random
 import sys
 from collections.abc import Iterator
@@ -11,7 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-import zstandard
+from corpora import texts
 from odd_text import PIECES, buffers, pieces
 
 from dataprep.documents import documents
@@ -84,11 +83,8 @@ def test_every_character_in_its_places(english: Any) -> None:
 
 
 def test_real_chunks(english: Any, data: Path) -> None:
-    with (data / "corpora" / "en_web_text.jsonl.zst").open("rb") as raw:
-        reader = zstandard.ZstdDecompressor(max_window_size=1 << 27).stream_reader(raw)
-        lines = reader.read(1_500_000).split(b"\n")[:-1]
-    texts = [json.loads(line)["text"] for line in lines]
-    chunks = sorted({chunk for text in texts for chunk in text.split()})
+    web = texts(data / "corpora/en_web_text.jsonl.zst", within=1_500_000)
+    chunks = sorted({chunk for text in web for chunk in text.split()})
     joined = ["\n".join(chunks[i : i + 50]) for i in range(0, len(chunks), 50)]
     assert [(t, w) for t, w in zip(joined, found(joined), strict=True) if w != asked(english, t)] == []
 

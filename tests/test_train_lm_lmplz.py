@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import random
-import subprocess
+from itertools import islice
 from pathlib import Path
 
 import pytest
+from corpora import texts
 from language_models import FALLBACK, NoLmplz, by_lmplz, estimated, lmplz, read_arpa
 from odd_text import PIECES
 from runs import dataprep, error
@@ -116,15 +116,8 @@ def test_real_text(program: Path, data: Path, tmp_path: Path) -> None:
     """English web pages and Chinese documentation, in one corpus."""
     lines = []
     for name, documents in (("en_web_text", 60), ("zh_javaguide", 12)):
-        raw = subprocess.Popen(
-            ["zstd", "-dc", "--long=27", str(data / f"corpora/{name}.jsonl.zst")], stdout=subprocess.PIPE
-        )
-        assert raw.stdout is not None
-        for _ in range(documents):
-            text = json.loads(raw.stdout.readline())["text"]
+        for text in islice(texts(data / f"corpora/{name}.jsonl.zst"), documents):
             lines += text.translate(dict.fromkeys(map(ord, "\v\f"), " ")).split("\n")
-        raw.stdout.close()
-        raw.wait()
     ours, made = estimated(lines, tmp_path, 5, (0, 0, 1), FALLBACK)
     equal(ours, by_lmplz(program, lines, tmp_path, 5, (0, 0, 1), FALLBACK)[0])
     assert made.fallen_back == [5]

@@ -5,12 +5,11 @@ from __future__ import annotations
 import io
 from pathlib import Path
 
+import corpora
 import numpy as np
-import orjson
 import pytest
 import sentencepiece
 import yaml
-import zstandard
 from hand_made_tokens import write_tokens
 from ngram_baseline import bigram_loss
 from training_runs import load, logged, write_settings
@@ -26,13 +25,12 @@ def texts(data: Path, corpus: str, characters: int) -> list[str]:
     if path is None:
         pytest.skip(f"{data}/corpora has no {corpus}")
     found, size = [], 0
-    with path.open("rb") as file:
-        for line in io.BufferedReader(zstandard.ZstdDecompressor(max_window_size=1 << 27).stream_reader(file)):
-            for part in orjson.loads(line)["text"].split("\n\n"):
-                found.append(part)
-                size += len(part)
-            if size > characters:
-                return found
+    for text in corpora.texts(path):
+        for part in text.split("\n\n"):
+            found.append(part)
+            size += len(part)
+        if size > characters:
+            return found
     return found
 
 
