@@ -22,6 +22,7 @@ from dataprep import catalog, models, pipeline, schema
 from dataprep.errors import UsageError, did_you_mean
 from dataprep.manifest import DOCUMENTS
 from dataprep.pipeline import Pipeline, Placed, entry_of
+from dataprep.scored import Scored
 from dataprep.stage import Build, Filter, Map, Source, Stage
 from dataprep.store import File, Store, find, identity
 
@@ -386,7 +387,24 @@ def warnings(plan: Plan) -> list[str]:
             found.append(
                 f"{names}: filters after {part.entry} can drop a kept copy whose duplicates are gone; put them before"
             )
-    return found
+    return found + _without_language(plan)
+
+
+def _without_language(plan: Plan) -> list[str]:
+    """Entries with bounds for languages that no document has."""
+    if schema.LANGUAGE in plan.source_columns.names:
+        return []
+    own = {label: stage.model_extra for label, stage in plan.pipeline.entries if isinstance(stage, Scored)}
+    found = {}
+    for part in plan.pipeline.parts:
+        if isinstance(part.stage, Map) and schema.LANGUAGE in part.stage.gives():
+            break
+        if codes := own.get(part.entry):
+            found[part.entry] = (
+                f"{part.entry}: bounds for {', '.join(map(repr, codes))} are never used, since no document has a "
+                "language there; put the stage `language` before it"
+            )
+    return list(found.values())
 
 
 def notes(plan: Plan) -> list[str]:

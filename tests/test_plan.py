@@ -102,6 +102,20 @@ def test_pages_that_nobody_extracts_are_warned_of(tmp_path: Path) -> None:
     assert warnings(make_plan(write_pipeline(tmp_path, ["extract_html"], **settings))) == []
 
 
+def test_bounds_for_a_language_that_no_document_has_are_warned_of(tmp_path: Path) -> None:
+    write_corpus(tmp_path / "in", files=1)
+    bounds = {"gopher_quality": {"zh": {"min_words": 20}}}
+    (told,) = warnings(make_plan(write_pipeline(tmp_path, [bounds])))
+    assert told.startswith("gopher_quality: bounds for 'zh' are never used")
+    (told,) = warnings(make_plan(write_pipeline(tmp_path, [bounds, "language"])))
+    assert "put the stage `language` before it" in told
+    assert warnings(make_plan(write_pipeline(tmp_path, ["language", bounds]))) == []
+    assert warnings(make_plan(write_pipeline(tmp_path, ["gopher_quality"]))) == []
+    pq.write_table(pa.table({"text": ["one"], "language": ["zh"]}), tmp_path / "own.parquet")
+    own = {"source": {"parquet": str(tmp_path / "own.parquet")}}
+    assert warnings(make_plan(write_pipeline(tmp_path, [bounds], **own))) == []
+
+
 def test_a_column_that_a_new_input_brings_is_in_every_shard(tmp_path: Path) -> None:
     folder = tmp_path / "in"
     folder.mkdir()
