@@ -46,18 +46,6 @@ STAGES: tuple[tuple[str, dict[str, Any]], ...] = (
 )
 
 
-def corpus(name: str) -> list[str]:
-    """The first texts of a corpus, `MEGABYTES` of them."""
-    found: list[str] = []
-    size = 0
-    for text in machine.texts(machine.data(), name):
-        if size > MEGABYTES * 1e6:
-            break
-        found.append(text)
-        size += len(text.encode())
-    return found
-
-
 def batch(texts: list[str], language: str) -> Documents:
     return documents({"text": list(texts), "language": [language] * len(texts)})
 
@@ -106,7 +94,7 @@ def compared(runs: int) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for stage, other, corpora in pairs:
         for name, language in corpora.items():
-            texts = corpus(name)
+            texts = machine.first(name, MEGABYTES)
             docs = batch(texts, language)
             megabytes = len(docs.text.data) / 1e6
             ours = work(stage, {}, docs)
@@ -126,7 +114,7 @@ def compared(runs: int) -> dict[str, Any]:
 def by_stage(runs: int) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for name, language in CORPORA.items():
-        docs = batch(corpus(name), language)
+        docs = batch(machine.first(name, MEGABYTES), language)
         megabytes = len(docs.text.data) / 1e6
         for stage, config in STAGES:
             if language != "zh" and stage.startswith(("chinese", "convert")):
@@ -154,7 +142,7 @@ def redpajama(code: Path, runs: int) -> dict[str, Any]:
     sys.path.insert(0, str(machine.ROOT / "tests"))
     import test_redpajama_signals as tests
 
-    texts = corpus("en_web_text")
+    texts = machine.first("en_web_text", MEGABYTES)
     stops, bad = tests.lists(machine.data())
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)

@@ -39,6 +39,18 @@ def texts(data: Path, name: str) -> Iterator[str]:
     return corpora.texts(data / f"corpora/{name}.jsonl.zst")
 
 
+def first(name: str, megabytes: float) -> list[str]:
+    """The first texts of a corpus, about so many megabytes."""
+    found: list[str] = []
+    size = 0
+    for text in texts(data(), name):
+        if size > megabytes * 1e6:
+            break
+        found.append(text)
+        size += len(text.encode())
+    return found
+
+
 def batches(given: list[str], language: str = "en") -> list[Documents]:
     """These texts in batches as the engine would cut them; `id` is the place in the batch."""
     from dataprep.documents import documents
