@@ -15,10 +15,8 @@ import argparse
 import gzip
 import json
 import statistics
-import subprocess
 import sys
 import tempfile
-import time
 import unicodedata
 from collections.abc import Callable
 from pathlib import Path
@@ -48,18 +46,6 @@ STAGES: tuple[tuple[str, dict[str, Any]], ...] = (
 )
 
 
-def corpus(name: str) -> list[str]:
-    """The first texts of a corpus, `MEGABYTES` of them."""
-    found: list[str] = []
-    size = 0
-    for text in machine.texts(machine.data(), name):
-        if size > MEGABYTES * 1e6:
-            break
-        found.append(text)
-        size += len(text.encode())
-    return found
-
-
 def batch(texts: list[str], language: str) -> Documents:
     return documents({"text": list(texts), "language": [language] * len(texts)})
 
@@ -69,12 +55,6 @@ def work(name: str, config: dict[str, Any], docs: Documents) -> Callable[[], obj
     stage = catalog.stage(name).model_validate(config)
     assert isinstance(stage, Map)
     return lambda: stage.columns(Documents(docs.batch))
-
-
-def cpu(run: Callable[[], object]) -> float:
-    began = time.process_time()
-    run()
-    return time.process_time() - began
 
 
 def summary(seconds: list[float], megabytes: float) -> dict[str, float]:
@@ -114,15 +94,15 @@ def compared(runs: int) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for stage, other, corpora in pairs:
         for name, language in corpora.items():
-            texts = corpus(name)
+            texts = machine.first(name, MEGABYTES)
             docs = batch(texts, language)
             megabytes = len(docs.text.data) / 1e6
             ours = work(stage, {}, docs)
             ours()
             times: tuple[list[float], list[float]] = ([], [])
             for _ in range(runs):
-                times[0].append(cpu(ours))
-                times[1].append(cpu(lambda texts=texts, other=other: [python[other](text) for text in texts]))
+                times[0].append(machine.cpu(ours))
+                times[1].append(machine.cpu(lambda texts=texts, other=other: [python[other](text) for text in texts]))
             row = {"ours": summary(times[0], megabytes), "python": summary(times[1], megabytes)}
             found[f"{stage} / {other} / {name}"] = row
             ratio = row["ours"]["mb_per_s"] / row["python"]["mb_per_s"]
@@ -134,47 +114,27 @@ def compared(runs: int) -> dict[str, Any]:
 def by_stage(runs: int) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for name, language in CORPORA.items():
-        docs = batch(corpus(name), language)
+        docs = batch(machine.first(name, MEGABYTES), language)
         megabytes = len(docs.text.data) / 1e6
         for stage, config in STAGES:
             if language != "zh" and stage.startswith(("chinese", "convert")):
                 continue
             run = work(stage, config, docs)
             run()
-            row = summary([cpu(run) for _ in range(runs)], megabytes)
+            row = summary([machine.cpu(run) for _ in range(runs)], megabytes)
             label = " ".join([stage, *(f"{k}={v}" for k, v in config.items())])
             found[f"{label} / {name}"] = row
             print(f"  {label:38} {name:16} {row['mb_per_s']:8.0f} MB/s ({row['slowest']:.0f} - {row['fastest']:.0f})")
     return found
 
 
-class Peer:
+def peer(code: Path, folder: Path, texts: list[str], stops: str, bad: str) -> peers.Server:
     """RedPajama-v2's code in a process of its own."""
-
-    def __init__(self, code: Path, folder: Path, texts: list[str], stops: str, bad: str) -> None:
-        (folder / "texts.jsonl").write_text("".join(json.dumps(text) + "\n" for text in texts), "utf-8")
-        (folder / "stops").write_text(stops, "utf-8")
-        (folder / "bad").write_text(bad, "utf-8")
-        python = peers.python("redpajama", peers.REDPAJAMA)
-        command = [python, PEER, code, folder / "texts.jsonl", folder / "stops", folder / "bad"]
-        self.process = subprocess.Popen(
-            list(map(str, command)), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=peers.ENVIRONMENT
-        )
-        assert self.process.stdout is not None
-        assert self.process.stdout.readline() == "ready\n", "the peer does not start; its message is above"
-
-    def run(self) -> dict[str, Any]:
-        assert self.process.stdin is not None
-        assert self.process.stdout is not None
-        self.process.stdin.write("run\n")
-        self.process.stdin.flush()
-        answer: dict[str, Any] = json.loads(self.process.stdout.readline())
-        return answer
-
-    def close(self) -> None:
-        assert self.process.stdin is not None
-        self.process.stdin.close()
-        self.process.wait()
+    (folder / "texts.jsonl").write_text("".join(json.dumps(text) + "\n" for text in texts), "utf-8")
+    (folder / "stops").write_text(stops, "utf-8")
+    (folder / "bad").write_text(bad, "utf-8")
+    python = peers.python("redpajama", peers.REDPAJAMA)
+    return peers.Server([python, PEER, code, folder / "texts.jsonl", folder / "stops", folder / "bad"])
 
 
 def redpajama(code: Path, runs: int) -> dict[str, Any]:
@@ -182,11 +142,11 @@ def redpajama(code: Path, runs: int) -> dict[str, Any]:
     sys.path.insert(0, str(machine.ROOT / "tests"))
     import test_redpajama_signals as tests
 
-    texts = corpus("en_web_text")
+    texts = machine.first("en_web_text", MEGABYTES)
     stops, bad = tests.lists(machine.data())
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        peer = Peer(code, folder, texts, stops, bad)
+        theirs = peer(code, folder, texts, stops, bad)
         lists = {"stop_words": {"en": str(folder / "stops")}, "bad_words": {"en": str(folder / "bad")}}
         docs = batch(texts, "en")
         megabytes = len(docs.text.data) / 1e6
@@ -194,9 +154,9 @@ def redpajama(code: Path, runs: int) -> dict[str, Any]:
         ours()
         times: tuple[list[float], list[float]] = ([], [])
         for _ in range(runs):
-            times[0].append(cpu(ours))
-            times[1].append(peer.run()["cpu"])
-        peer.close()
+            times[0].append(machine.cpu(ours))
+            times[1].append(theirs.run()["cpu"])
+        theirs.close()
     row = {"ours": summary(times[0], megabytes), "peer": summary(times[1], megabytes)}
     ours_mb, peer_mb = row["ours"]["mb_per_s"], row["peer"]["mb_per_s"]
     print(f"  redpajama_signals {ours_mb:.1f} MB/s, its own code {peer_mb:.2f} MB/s: {ours_mb / peer_mb:.0f}x")
@@ -211,9 +171,9 @@ def golden(code: Path) -> None:
     stops, bad = tests.lists(machine.data())
     texts = {name: tests.real_texts(machine.data(), name) for name in tests.STEPS} | {"odd": tests.odd_texts()}
     with tempfile.TemporaryDirectory() as name:
-        peer = Peer(code, Path(name), [text for some in texts.values() for text in some], stops, bad)
-        signals = iter(peer.run()["signals"])
-        peer.close()
+        theirs = peer(code, Path(name), [text for some in texts.values() for text in some], stops, bad)
+        signals = iter(theirs.run()["signals"])
+        theirs.close()
     rows = {name: [next(signals) for _ in some] for name, some in texts.items()}
     names = sorted(rows["odd"][0])
     made = {

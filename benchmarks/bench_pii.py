@@ -28,7 +28,6 @@ from typing import Any
 
 import machine
 import peers
-from bench_quality import batches
 
 sys.path.append(str(machine.ROOT / "tests"))
 
@@ -57,7 +56,7 @@ def ours(texts: list[str]) -> Any:
 
     (part,) = catalog.stage("pii")().expand("pii")  # type: ignore[attr-defined]
     stage = catalog.stage(part.stage).model_validate(part.config)
-    docs = batches(texts)
+    docs = machine.batches(texts)
     return lambda: [stage.columns(batch) for batch in docs]  # type: ignore[attr-defined]
 
 

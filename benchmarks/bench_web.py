@@ -23,8 +23,7 @@ from pathlib import Path
 from typing import Any
 
 import peers
-from bench_quality import HERE
-from machine import data, keep, machine, spread
+from machine import ROOT, data, keep, machine, spread
 
 STAGES = ["extract_html", {"language": {"keep": ["en"], "min_score": 0.65}}, "gopher_quality", "gopher_repetition"]
 STAGES += ["fineweb_quality"]
@@ -69,7 +68,7 @@ def pinned(command: list[str], cores: set[int]) -> tuple[float, float]:
 def ours(archive: str, out: Path, workers: int, *, whole: bool = False) -> list[str]:
     """The command for one run from nothing, with `STAGES` or with all of `pipelines/web.yaml`."""
     shutil.rmtree(out, ignore_errors=True)
-    pipeline = HERE.parent / "pipelines/web.yaml"
+    pipeline = ROOT / "pipelines/web.yaml"
     if not whole:
         pipeline = out.with_suffix(".yaml")
         value = {"name": "b", "source": {"warc": archive}, "output": str(out), "stages": STAGES}
@@ -154,7 +153,7 @@ def compare(archive: Path, work: Path, runs: int, peer_runs: int) -> dict[str, A
             shutil.rmtree(target, ignore_errors=True)
             shutil.rmtree(f"{target}-logs", ignore_errors=True)
             extractor = name.split(", ")[1]
-            script = [str(python), str(HERE / "bench_web.py"), "--peer-run", str(archive), str(target), extractor]
+            script = [str(python), str(Path(__file__).resolve()), "--peer-run", str(archive), str(target), extractor]
             found[name].append(pinned([*script, str(model_path("lid.176"))], core)[0])
     manifest = json.loads((out / "manifest.json").read_text())
     documents, size = manifest["stages"][0]["documents_out"], manifest["stages"][0]["bytes_out"]
@@ -206,7 +205,7 @@ def main() -> None:
         peer_run(*args.peer_run)
         return
     print(machine())
-    cache = HERE.parent / ".benchmarks"
+    cache = ROOT / ".benchmarks"
     cache.mkdir(exist_ok=True)
     archive = cache / "wcxb.warc.gz"
     if not archive.exists():

@@ -3,7 +3,7 @@
     python datatrove_filters.py < texts.jsonl > reasons.jsonl
 
 One JSON string a line in, one list a line out: for each filter of `FILTERS` null (kept), the reason, or `!` and the
-name of what it raised. Where `FILTERS` are chained, the first reason is the document's.
+name of what it raised.
 """
 
 from __future__ import annotations
@@ -14,6 +14,8 @@ from collections.abc import Callable
 from typing import Any
 
 FILTERS = ("gopher_quality", "gopher_repetition", "fineweb_quality")
+CHAIN = ("gopher_quality", "gopher_repetition", "c4_quality", "fineweb_quality")
+"""The four families, chained as for FineWeb: C4's comes third and edits the text."""
 
 OURS = {
     "gopher_short_doc": "too_few_words",
@@ -38,15 +40,20 @@ OURS = {
     "char_dup_ratio": "duplicate_line_chars",
     "list_ratio": "too_many_newlines",
 }
-"""What we call datatrove's reasons."""
+"""What we call datatrove's reasons; those of C4QualityFilter have our names."""
 
 
-def filters() -> list[Callable[[Any], Any]]:
-    """The `filter` of each of `FILTERS`."""
+def filters(names: tuple[str, ...]) -> list[Callable[[Any], Any]]:
+    """What datatrove's filters of these names of ours do."""
     from datatrove.pipeline import filters as f
 
-    stages = (f.GopherQualityFilter, f.GopherRepetitionFilter, f.FineWebQualityFilter)
-    return [stage().filter for stage in stages]
+    known = {
+        "gopher_quality": f.GopherQualityFilter,
+        "gopher_repetition": f.GopherRepetitionFilter,
+        "c4_quality": f.C4QualityFilter,
+        "fineweb_quality": f.FineWebQualityFilter,
+    }
+    return [known[name]().filter for name in names]
 
 
 def reason(verdict: Any) -> str | None:
@@ -57,7 +64,7 @@ def reason(verdict: Any) -> str | None:
 def main() -> None:
     from datatrove.data import Document
 
-    stages = filters()
+    stages = filters(FILTERS)
     for i, line in enumerate(sys.stdin):
         found: list[str | None] = []
         for stage in stages:

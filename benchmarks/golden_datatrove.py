@@ -8,18 +8,12 @@ datatrove's reason. Documents on which it fails (it divides by zero) are left ou
 
 from __future__ import annotations
 
-import gzip
-import json
 import random
-import subprocess
-from pathlib import Path
+from typing import Any
 
 import datatrove_filters
-import machine
-import peers
-from bench_profiles import texts
+import golden
 
-OUT = Path(__file__).parent.parent / "tests" / "golden" / "datatrove_0.10.1.json.gz"
 LINES = {
     "en_web_text": range(0, 2000, 5),
     "zh_oiwiki": range(0, 400, 10),
@@ -78,6 +72,15 @@ def odd_documents() -> list[str]:
         found.append("\n".join([line + "." for line in long] + [long[0] + "."] * (lines // 4)))
         found.append("\n\n".join([line + "." for line in long] + [long[0] + "."] * (lines // 3)))
         found.append("\n".join(word + "." for word in body.split()[: 6 * lines]))
+    for bullets in (89, 90, 91):
+        items = [f"the of {words[i % 19]} {words[i % 17]}{i}" for i in range(100)]
+        found.append("\n".join("- " * (i < bullets) + item for i, item in enumerate(items)))
+    for n in range(5, 12):
+        # The same n words again and again between new ones.
+        for part in (3, 4, 5, 6, 7, 8):
+            phrase = " ".join(f"{words[k]}er" for k in range(n))
+            rest = [" ".join(f"{words[(j * 7 + k) % 19]}{j * 40 + k}" for k in range(n * part)) for j in range(4)]
+            found.append("the of " + " ".join(f"{phrase} {own}" for own in rest))
     for n in range(2, 12):
         for times in (2, 3, 5):
             phrase = " ".join(words[:n])
@@ -102,28 +105,27 @@ def odd_documents() -> list[str]:
 
 
 def main() -> None:
-    data = machine.data()
-    real = [(corpus, i, text) for corpus, wanted in LINES.items()
-            for i, text in enumerate(texts(data, corpus, wanted.stop)) if i in wanted]  # fmt: skip
-    documents = [*((corpus, i, text) for corpus, i, text in real), *(("", 0, text) for text in odd_documents())]
-    script = Path(__file__).with_name("datatrove_filters.py")
-    answer = subprocess.run(
-        [str(peers.python("datatrove", peers.DATATROVE)), str(script)],
-        input="".join(json.dumps(text) + "\n" for _, _, text in documents),
-        capture_output=True, text=True, check=True, env=peers.ENVIRONMENT,
-    )  # fmt: skip
-    reasons = [json.loads(line) for line in answer.stdout.splitlines()]
-    kept = [(d, r) for d, r in zip(documents, reasons, strict=True) if not any(x and x[0] == "!" for x in r)]
-    golden = {
-        "made_by": "benchmarks/golden_datatrove.py",
-        "peer": list(peers.DATATROVE),
-        "filters": list(datatrove_filters.FILTERS),
-        "reasons": datatrove_filters.OURS,
-        "real": [[corpus, i, r] for (corpus, i, _), r in kept if corpus],
-        "odd": [[text, r] for (corpus, _, text), r in kept if not corpus],
-    }
-    OUT.write_bytes(gzip.compress(json.dumps(golden, ensure_ascii=False).encode(), mtime=0))
-    print(f"{len(kept)} of {len(documents)} documents, {OUT.stat().st_size} bytes: {OUT}")
+    named, texts = golden.real(LINES)
+    odd = odd_documents()
+    said = golden.answers("datatrove_filters.py", [*texts, *odd])
+    real = [[corpus, i, own] for (corpus, i), own in zip(named, said[: len(named)], strict=True)]
+    made = [[text, own] for text, own in zip(odd, said[len(named) :], strict=True)]
+    golden.write(
+        "datatrove_0.10.1",
+        {
+            "made_by": "benchmarks/golden_datatrove.py",
+            "peer": golden.PEER,
+            "filters": list(datatrove_filters.FILTERS),
+            "reasons": datatrove_filters.OURS,
+            "real": [row for row in real if _is_answer(row)],
+            "odd": [row for row in made if _is_answer(row)],
+        },
+    )
+
+
+def _is_answer(row: list[Any]) -> bool:
+    """Did no filter fail on this document?"""
+    return not any(reason and reason[0] == "!" for reason in row[-1])
 
 
 if __name__ == "__main__":

@@ -8,19 +8,12 @@ digits of their SHA-256. Gives the same file every time.
 
 from __future__ import annotations
 
-import gzip
 import hashlib
-import json
 import random
-import subprocess
-from pathlib import Path
 
 import datatrove_c4
-import machine
-import peers
-from bench_profiles import texts
+import golden
 
-OUT = Path(__file__).parent.parent / "tests" / "golden" / "datatrove_0.10.1_c4.json.gz"
 LINES = {
     "en_web_text": range(0, 900, 3),
     "zh_oiwiki": range(0, 250, 10),
@@ -73,27 +66,20 @@ def digest(text: str | None) -> str | None:
 
 
 def main() -> None:
-    data = machine.data()
-    real = [(corpus, i, text) for corpus, wanted in LINES.items()
-            for i, text in enumerate(texts(data, corpus, wanted.stop)) if i in wanted]  # fmt: skip
-    documents = [*real, *(("", 0, text) for text in odd_documents())]
-    script = Path(__file__).with_name("datatrove_c4.py")
-    answer = subprocess.run(
-        [str(peers.python("datatrove", peers.DATATROVE)), str(script)],
-        input="".join(json.dumps(text) + "\n" for _, _, text in documents),
-        capture_output=True, text=True, check=True, env=peers.ENVIRONMENT,
-    )  # fmt: skip
-    answers = [json.loads(line) for line in answer.stdout.splitlines()]
+    named, texts = golden.real(LINES)
+    odd = odd_documents()
+    answers = golden.answers("datatrove_c4.py", [*texts, *odd])
     told = [[reason, digest(left), lines, kept, digest(symbols)] for reason, left, lines, kept, symbols in answers]
-    golden = {
-        "made_by": "benchmarks/golden_datatrove_c4.py",
-        "peer": list(peers.DATATROVE),
-        "lines": list(datatrove_c4.LINES),
-        "real": [[corpus, i, own] for (corpus, i, _), own in zip(documents, told, strict=True) if corpus],
-        "odd": [[text, own] for (corpus, _, text), own in zip(documents, told, strict=True) if not corpus],
-    }
-    OUT.write_bytes(gzip.compress(json.dumps(golden, ensure_ascii=False).encode(), mtime=0))
-    print(f"{len(real)} real and {len(golden['odd'])} odd documents, {OUT.stat().st_size} bytes: {OUT}")
+    golden.write(
+        "datatrove_0.10.1_c4",
+        {
+            "made_by": "benchmarks/golden_datatrove_c4.py",
+            "peer": golden.PEER,
+            "lines": list(datatrove_c4.LINES),
+            "real": [[corpus, i, own] for (corpus, i), own in zip(named, told[: len(named)], strict=True)],
+            "odd": [[text, own] for text, own in zip(odd, told[len(named) :], strict=True)],
+        },
+    )
 
 
 if __name__ == "__main__":

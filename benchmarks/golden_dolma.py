@@ -4,7 +4,7 @@ tests/test_profile_dolma.py.
     python benchmarks/golden_dolma.py CHECKOUT
 
 CHECKOUT is one of github allenai/dolma. Its python/dolma/taggers/gopher.py runs as it is; of dolma.core it needs no
-more than names to derive from, which stand here. Scores are rounded as `BaseTagger.group_output` rounds them.
+more than names to derive from, which stand here.
 Decisions: the first rule of configs/dolma-v1_6/mixing/cc-head.yaml that excludes the document by one of these scores;
 a rule whose score does not exist excludes none.
 """
@@ -77,6 +77,12 @@ def digits(checkout: Path) -> int:
     return int(found[1])
 
 
+def written(gopher: Any, text: str, precision: int) -> dict[str, float]:
+    """The scores of a text, as `BaseTagger.group_output` writes them."""
+    spans = gopher.get_attributes(text).as_spans()
+    return {span.type: round(float(span.score), precision) for span in spans}
+
+
 def rules(checkout: Path) -> list[tuple[str, str, float]]:
     """(score, `<` or `>`, bound) of what the mixer excludes by this tagger, in its order."""
     source = (checkout / MIXER).read_text("utf-8")
@@ -107,8 +113,7 @@ def main() -> None:
     scores: dict[str, list[list[float | None]]] = {}
     decisions: dict[str, list[str | None]] = {}
     for name, some in texts.items():
-        spans = [gopher.get_attributes(text).as_spans() for text in some]
-        found = [{span.type: round(float(span.score), precision) for span in of} for of in spans]
+        found = [written(gopher, text, precision) for text in some]
         scores[name] = [[of.get(key) for key in names] for of in found]
         decisions[name] = [decision(of, wanted) for of in found]
         print(f"{name}: {len(some)} texts, {sum(rule is None for rule in decisions[name])} kept")

@@ -11,14 +11,19 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 sys.path.append(str(Path(__file__).parent.parent / "tests"))
 
 import corpora
 
+if TYPE_CHECKING:
+    from dataprep.documents import Documents
+
 ROOT = Path(__file__).parent.parent
 RESULTS = Path(__file__).parent / "results"
+BATCH_ROWS, BATCH_BYTES = 4096, 16 << 20
+"""Where the engine cuts batches."""
 
 
 def data() -> Path:
@@ -32,6 +37,34 @@ def data() -> Path:
 def texts(data: Path, name: str) -> Iterator[str]:
     """The texts of a corpus, in order."""
     return corpora.texts(data / f"corpora/{name}.jsonl.zst")
+
+
+def first(name: str, megabytes: float) -> list[str]:
+    """The first texts of a corpus, about so many megabytes."""
+    found: list[str] = []
+    size = 0
+    for text in texts(data(), name):
+        if size > megabytes * 1e6:
+            break
+        found.append(text)
+        size += len(text.encode())
+    return found
+
+
+def batches(given: list[str], language: str = "en") -> list[Documents]:
+    """These texts in batches as the engine would cut them; `id` is the place in the batch."""
+    from dataprep.documents import documents
+
+    cuts, size = [0], 0
+    for i, text in enumerate(given):
+        size += len(text.encode())
+        if size > BATCH_BYTES or i - cuts[-1] >= BATCH_ROWS:
+            cuts.append(i)
+            size = len(text.encode())
+    rows = [given[a:b] for a, b in zip(cuts, [*cuts[1:], len(given)], strict=True)]
+    return [
+        documents({"id": [str(i) for i in range(len(r))], "text": r, "language": [language] * len(r)}) for r in rows
+    ]
 
 
 def machine() -> str:
@@ -70,6 +103,13 @@ def in_turn(
     first(), second()
     pairs = [(_once(first), _once(second)) for _ in range(runs)]
     return [a for a, _ in pairs], [b for _, b in pairs]
+
+
+def cpu(work: Callable[[], object]) -> float:
+    """Processor time of one run."""
+    began = time.process_time()
+    work()
+    return time.process_time() - began
 
 
 def spread(values: list[float]) -> str:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 HOME = Path(__file__).resolve().parent.parent / ".benchmarks"
 ENVIRONMENT = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
@@ -44,3 +47,30 @@ def python(name: str, packages: tuple[str, ...]) -> Path:
         subprocess.run(pip, check=True, env=ENVIRONMENT)
         ready.write_text(wanted)
     return home / "bin/python"
+
+
+class Server:
+    """A peer in a process of its own: it says `ready`, then answers each line on its standard input by one of JSON."""
+
+    def __init__(self, command: Sequence[object]) -> None:
+        self._process = subprocess.Popen(
+            [str(word) for word in command], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=ENVIRONMENT
+        )
+        if self._answer() != "ready\n":
+            raise SystemExit("the peer does not start; its message is above")
+
+    def _answer(self) -> str:
+        assert self._process.stdout is not None
+        return self._process.stdout.readline()
+
+    def run(self) -> Any:
+        """Its answer to the next line."""
+        assert self._process.stdin is not None
+        self._process.stdin.write("run\n")
+        self._process.stdin.flush()
+        return json.loads(self._answer())
+
+    def close(self) -> None:
+        assert self._process.stdin is not None
+        self._process.stdin.close()
+        self._process.wait()

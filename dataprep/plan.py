@@ -330,10 +330,21 @@ def package_version(name: str) -> str:
     try:
         about = distribution(name).read_text("METADATA") or ""
     except PackageNotFoundError:
-        raise UsageError(f"package '{name}' is not installed; type: pip install {name}") from None
+        raise UsageError(f"package '{name}' is not installed; type: pip install {_source(name)}") from None
     # `importlib.metadata.version` parses all of it, a page of prose too, which takes 3 ms.
     found = re.search(r"^Version: *(\S+)", about, re.MULTILINE)
     return found.group(1) if found else version(name)
+
+
+def _source(name: str) -> str:
+    """What to install for a package: the extra of ours that has it in the right version, or the package itself."""
+    try:
+        needed = distribution("dataprep").requires or []
+    except PackageNotFoundError:  # run from its source
+        needed = []
+    wanted = re.compile(rf"{re.escape(name)}(?![\w.-]).*extra == ['\"](?!dev\b)([\w-]+)['\"]", re.IGNORECASE)
+    extras = [match.group(1) for match in map(wanted.fullmatch, needed) if match]
+    return f"'dataprep[{extras[0]}]'" if extras else name
 
 
 def _check_columns(pipe: Pipeline, label: str, stage: Stage, columns: pa.Schema) -> None:

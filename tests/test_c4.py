@@ -10,6 +10,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from chain import parts
 from corpora import picked
@@ -19,6 +20,7 @@ from odd_text import PIECES, buffers, odd_text
 
 from dataprep.documents import documents
 from dataprep.stage import Filter, Map
+from dataprep.text import spacy_sentences
 from dataprep.text.c4_lines import edited, stripped
 
 GOLDEN = Path(__file__).parent / "golden" / "datatrove_0.10.1_c4.json.gz"
@@ -79,6 +81,24 @@ def test_golden_decisions_are_of_every_kind(golden: dict[str, Any]) -> None:
     seen = Counter(own[0] for own in answers)
     assert min(seen[reason] for reason in (None, "too_few_sentences", "lorem_ipsum", "curly_bracket")) >= 5
     assert all(sum(own[2][k] for own in answers) > 0 for k in range(len(_REMOVED)))
+
+
+def test_neither_the_batch_nor_what_was_asked_before_matters(
+    golden: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("spacy")
+    texts = [text for text, _ in golden["odd"] if text][:60]
+
+    def sentences(some: list[str]) -> list[int]:
+        return spacy_sentences.spacy_sentences(buffers(some), np.array([s.count("\n") + 1 for s in some])).tolist()
+
+    together = sentences(texts)
+    assert spacy_sentences.asked() > 5
+    spacy_sentences.forget()
+    assert spacy_sentences.asked() == 0
+    assert [sentences([text])[0] for text in texts] == together
+    monkeypatch.setattr(spacy_sentences, "_KNOWN_LIMIT", 0)
+    assert sentences(texts) == together
 
 
 _CITATION = re.compile(r"\[\d*]|\[edit]|\[citation needed]")

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import gzip
 import json
+import sys
 import textwrap
+import tomllib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -15,7 +17,7 @@ import pytest
 from runs import make_plan, run_here, tree, write_corpus, write_pipeline
 
 from dataprep.errors import UsageError
-from dataprep.plan import from_json, notes, to_json, warnings
+from dataprep.plan import from_json, notes, package_version, to_json, warnings
 
 QUIET = '''
 """Keep short documents."""
@@ -189,6 +191,26 @@ def test_a_worker_with_other_packages_refuses_the_plan(tmp_path: Path, monkeypat
     monkeypatch.setattr("dataprep.plan.package_version", lambda name: "0.0")
     with pytest.raises(UsageError, match="was planned with other packages"):
         from_json(saved)
+
+
+@pytest.mark.parametrize(
+    ("package", "install"),
+    [("spacy", r"'dataprep\[profiles\]'"), ("OpenCC", r"'dataprep\[clean\]'"), ("numpy", "numpy"), ("flask", "flask")],
+)
+def test_a_missing_package_is_named_with_its_extra(
+    package: str, install: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # An environment that holds nothing but ours: what an extra of it or it itself needs is missing.
+    home = tmp_path / "dataprep-0.dist-info"
+    home.mkdir()
+    extras = tomllib.loads((Path(__file__).parent.parent / "pyproject.toml").read_text())["project"]
+    lines = [f"Requires-Dist: {one}" for one in extras["dependencies"]]
+    for extra, held in extras["optional-dependencies"].items():
+        lines += [f'Requires-Dist: {one}; extra == "{extra}"' for one in held]
+    (home / "METADATA").write_text("\n".join(["Metadata-Version: 2.1", "Name: dataprep", "Version: 0", *lines]))
+    monkeypatch.setattr(sys, "path", [str(tmp_path)])
+    with pytest.raises(UsageError, match=f"^package '{package}' is not installed; type: pip install {install}$"):
+        package_version(package)
 
 
 def test_a_composite_may_drop_on_both_sides_of_its_barrier(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

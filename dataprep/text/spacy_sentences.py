@@ -288,7 +288,7 @@ def _ask(hashes: UInt64s, start: Int32s, end: Int32s, data: Bytes) -> Int64s:
     keys = different.tolist()
     unknown = [k for k, key in enumerate(keys) if key not in _known]
     if len(_known) + len(unknown) > _KNOWN_LIMIT:
-        _known.clear()
+        forget()
         unknown = list(range(len(keys)))
     if unknown:
         english = _tokenizer()
@@ -298,6 +298,16 @@ def _ask(hashes: UInt64s, start: Int32s, end: Int32s, data: Bytes) -> Int64s:
                 _known[keys[k]] = _effect(_tokens(english, chunk))
     effects: Int64s = np.array([_known[key] for key in keys], np.int64)[back]
     return effects
+
+
+def forget() -> None:
+    """Forget what spaCy said so far, as when there is no more room."""
+    _known.clear()
+
+
+def asked() -> int:
+    """How many different chunks are known that spaCy was asked about."""
+    return len(_known)
 
 
 def spacy_sentences(text: TextBuffers, lines: Int64s) -> Int64s:
