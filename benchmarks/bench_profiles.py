@@ -151,6 +151,7 @@ def datatrove(given: list[str]) -> Iterator[Judge]:
 @contextmanager
 def dolma(checkout: Path, given: list[str]) -> Iterator[Judge]:
     """dolma's tagger in this process. What its mixers would exclude by the scores is not timed."""
+    import dolma_peer
     import golden_dolma
 
     from dataprep.stage import Filter
@@ -160,7 +161,7 @@ def dolma(checkout: Path, given: list[str]) -> Iterator[Judge]:
 
     filters = [(name, stage) for name, stage in chain("dolma", DOLMA) if isinstance(stage, Filter)]
     named = {reason: f"{name}.{reason}" for name, stage in filters for reason in stage.defects()}
-    gopher, precision = golden_dolma.tagger(checkout), golden_dolma.digits(checkout)
+    gopher, precision = dolma_peer.tagger(checkout / "python/dolma", "gopher"), golden_dolma.digits(checkout)
     rules = golden_dolma.rules(checkout)
 
     def judge() -> tuple[float, Reasons]:

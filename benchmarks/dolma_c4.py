@@ -3,8 +3,7 @@
     python dolma_c4.py < texts.jsonl > answers.jsonl
 
 One JSON string a line in, one list a line out: the first rule of `RULES` that excludes the document or null, the text
-that the mixer writes or null. The tagger and the compiled mixer are those of the installed package; of dolma.core the
-tagger needs no more than names to derive from, which stand here: the real one asks for a download when it is imported.
+that the mixer writes or null. The tagger and the compiled mixer are those of the installed package.
 """
 
 from __future__ import annotations
@@ -14,10 +13,11 @@ import importlib.util
 import json
 import sys
 import tempfile
-from collections.abc import Callable
 from pathlib import Path
-from types import ModuleType, SimpleNamespace
-from typing import Any, NamedTuple
+from types import SimpleNamespace
+from typing import Any
+
+from dolma_peer import load, tagger
 
 RULES = ("has_curly_brace", "has_lorem_ipsum", "has_javascript")
 """What configs/c4-replication/mixer.yaml of allenai/dolma 669f534 excludes, in its order, but for language and
@@ -26,51 +26,13 @@ SPANS = ("lines_with_no_ending_punctuation", "lines_with_too_few_words")
 """What it replaces by nothing."""
 
 
-class Span(NamedTuple):
-    """What a tagger says of a part of a document, for sure unless told otherwise."""
-
-    start: int
-    end: int
-    type: str
-    score: float = 1.0
-
-
-class Base:
-    """Stands for classes that the tagger derives from or asks for, and for the registry."""
-
-    @staticmethod
-    def add(name: str) -> Callable[[type], type]:
-        return lambda cls: cls
-
-
-def load(path: Path, name: str) -> Any:
-    """The module in this file."""
-    spec = importlib.util.spec_from_file_location(name, path)
-    assert spec
-    assert spec.loader
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module
-    spec.loader.exec_module(module)
-    return module
-
-
 def peer() -> tuple[Any, Any]:
     """(The tagger's module, the mixer's.)"""
     found = importlib.util.find_spec("dolma")
     assert found
     assert found.submodule_search_locations
     home = Path(found.submodule_search_locations[0])
-    for name in ("dolma", "dolma.taggers", "dolma.core"):
-        sys.modules[name] = ModuleType(name)
-        sys.modules[name].__path__ = []
-    for name, has in {
-        "data_types": {"DocResult": SimpleNamespace, "Document": Base, "Span": Span},
-        "registry": {"TaggerRegistry": Base},
-        "taggers": {"BaseTagger": Base},
-    }.items():
-        module = sys.modules[f"dolma.core.{name}"] = ModuleType(f"dolma.core.{name}")
-        vars(module).update(has)
-    return load(home / "taggers/c4.py", "dolma.taggers.c4"), load(next(home.glob("*.so")), "dolma.dolma")
+    return tagger(home, "c4"), load(next(home.glob("*.so")), "dolma.dolma")
 
 
 def config(home: Path) -> dict[str, Any]:
@@ -103,7 +65,7 @@ def config(home: Path) -> dict[str, Any]:
 
 
 def main() -> None:
-    tagger, mixer = peer()
+    c4, mixer = peer()
     texts = [json.loads(line) for line in sys.stdin]
     reasons: list[str | None] = []
     with tempfile.TemporaryDirectory() as folder:
@@ -115,7 +77,7 @@ def main() -> None:
             gzip.open(home / "attributes/c4_v2/0.gz", "wt") as attributes,
         ):
             for i, text in enumerate(texts):
-                spans = tagger.FasterC4Tagger().predict(SimpleNamespace(text=text)).spans
+                spans = c4.FasterC4Tagger().predict(SimpleNamespace(text=text)).spans
                 told: dict[str, list[Any]] = {}
                 for span in spans:
                     told.setdefault(f"c4_v2__c4_v2__{span.type}", []).append([span.start, span.end, float(span.score)])
@@ -124,7 +86,7 @@ def main() -> None:
                 print(json.dumps({"id": str(i), "attributes": told}), file=attributes)
         mixer.mixer_entrypoint(json.dumps(config(home)))
         (made,) = (home / "made").rglob("*.gz")
-        rows = map(json.loads, gzip.decompress(made.read_bytes()).decode().splitlines())
+        rows = map(json.loads, gzip.decompress(made.read_bytes()).splitlines())
         left = {int(row["id"]): row["text"] for row in rows}
     for i, reason in enumerate(reasons):
         assert (reason is None) == (i in left), (i, reason, texts[i])

@@ -1,4 +1,4 @@
-"""Golden answers of datatrove: documents named by corpus and line and odd ones, what it says of them, the file."""
+"""Golden answers of peers: documents named by corpus and line and odd ones, what it says of them, the file."""
 
 from __future__ import annotations
 
@@ -11,8 +11,6 @@ from typing import Any
 import machine
 import peers
 
-PEER = list(peers.DATATROVE)
-
 
 def real(lines: dict[str, range]) -> tuple[list[tuple[str, int]], list[str]]:
     """Documents of the real corpora, by corpus and line, and their texts."""
@@ -20,10 +18,10 @@ def real(lines: dict[str, range]) -> tuple[list[tuple[str, int]], list[str]]:
     return named, machine.corpora.picked(machine.data(), named)
 
 
-def answers(script: str, texts: list[str]) -> list[Any]:
-    """What `script`, run by datatrove's own Python, says of each text: one line of JSON in, one out."""
+def answers(name: str, packages: tuple[str, ...], script: str, texts: list[str]) -> list[Any]:
+    """What `script`, run by the Python of peer `name`, says of each text: one line of JSON in, one out."""
     answer = subprocess.run(
-        [str(peers.python("datatrove", peers.DATATROVE)), str(Path(__file__).with_name(script))],
+        [str(peers.python(name, packages)), str(Path(__file__).with_name(script))],
         input="".join(json.dumps(text) + "\n" for text in texts),
         capture_output=True, text=True, check=True, env=peers.ENVIRONMENT,
     )  # fmt: skip

@@ -13,6 +13,7 @@ from typing import Any
 
 import datatrove_filters
 import golden
+import peers
 
 LINES = {
     "en_web_text": range(0, 2000, 5),
@@ -107,14 +108,14 @@ def odd_documents() -> list[str]:
 def main() -> None:
     named, texts = golden.real(LINES)
     odd = odd_documents()
-    said = golden.answers("datatrove_filters.py", [*texts, *odd])
+    said = golden.answers("datatrove", peers.DATATROVE, "datatrove_filters.py", [*texts, *odd])
     real = [[corpus, i, own] for (corpus, i), own in zip(named, said[: len(named)], strict=True)]
     made = [[text, own] for text, own in zip(odd, said[len(named) :], strict=True)]
     golden.write(
         "datatrove_0.10.1",
         {
             "made_by": "benchmarks/golden_datatrove.py",
-            "peer": golden.PEER,
+            "peer": list(peers.DATATROVE),
             "filters": list(datatrove_filters.FILTERS),
             "reasons": datatrove_filters.OURS,
             "real": [row for row in real if _is_answer(row)],

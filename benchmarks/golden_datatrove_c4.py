@@ -13,6 +13,7 @@ import random
 
 import datatrove_c4
 import golden
+import peers
 
 LINES = {
     "en_web_text": range(0, 900, 3),
@@ -68,13 +69,13 @@ def digest(text: str | None) -> str | None:
 def main() -> None:
     named, texts = golden.real(LINES)
     odd = odd_documents()
-    answers = golden.answers("datatrove_c4.py", [*texts, *odd])
+    answers = golden.answers("datatrove", peers.DATATROVE, "datatrove_c4.py", [*texts, *odd])
     told = [[reason, digest(left), lines, kept, digest(symbols)] for reason, left, lines, kept, symbols in answers]
     golden.write(
         "datatrove_0.10.1_c4",
         {
             "made_by": "benchmarks/golden_datatrove_c4.py",
-            "peer": golden.PEER,
+            "peer": list(peers.DATATROVE),
             "lines": list(datatrove_c4.LINES),
             "real": [[corpus, i, own] for (corpus, i), own in zip(named, told[: len(named)], strict=True)],
             "odd": [[text, own] for text, own in zip(odd, told[len(named) :], strict=True)],

@@ -3,9 +3,7 @@ tests/test_profile_dolma.py.
 
     python benchmarks/golden_dolma.py CHECKOUT
 
-CHECKOUT is one of github allenai/dolma. Its python/dolma/taggers/gopher.py runs as it is; of dolma.core it needs no
-more than names to derive from, which stand here.
-Decisions: the first rule of configs/dolma-v1_6/mixing/cc-head.yaml that excludes the document by one of these scores;
+CHECKOUT is one of github allenai/dolma. Its python/dolma/taggers/gopher.py runs as it is. Decisions: the first rule of configs/dolma-v1_6/mixing/cc-head.yaml that excludes the document by one of these scores;
 a rule whose score does not exist excludes none.
 """
 
@@ -13,59 +11,18 @@ from __future__ import annotations
 
 import argparse
 import gzip
-import importlib.util
 import json
 import platform
 import re
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
-from types import ModuleType
-from typing import Any, NamedTuple
+from typing import Any
 
 import machine
+from dolma_peer import tagger
 
 MIXER = "configs/dolma-v1_6/mixing/cc-head.yaml"
-
-
-class Span(NamedTuple):
-    """What a tagger says of a part of a document."""
-
-    start: int
-    end: int
-    type: str
-    score: float
-
-
-class Base:
-    """Stands for classes of dolma.core that gopher.py only names, and for its registry."""
-
-    @staticmethod
-    def add(name: str) -> Callable[[type], type]:
-        return lambda cls: cls
-
-
-def tagger(checkout: Path) -> Any:
-    """dolma.taggers.gopher."""
-    for name in ("dolma", "dolma.taggers", "dolma.core"):
-        sys.modules[name] = ModuleType(name)
-        sys.modules[name].__path__ = []
-    for name, has in {
-        "data_types": {"DocResult": Base, "Document": Base, "Span": Span},
-        "registry": {"TaggerRegistry": Base},
-        "taggers": {"BaseTagger": Base},
-    }.items():
-        module = sys.modules[f"dolma.core.{name}"] = ModuleType(f"dolma.core.{name}")
-        vars(module).update(has)
-    path = checkout / "python/dolma/taggers/gopher.py"
-    spec = importlib.util.spec_from_file_location("dolma.taggers.gopher", path)
-    assert spec
-    assert spec.loader
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    return module
 
 
 def digits(checkout: Path) -> int:
@@ -106,7 +63,7 @@ def main() -> None:
     import test_profile_dolma as tests
 
     commit = subprocess.check_output(["git", "-C", checkout, "rev-parse", "HEAD"], text=True).strip()
-    gopher, precision, wanted = tagger(checkout), digits(checkout), rules(checkout)
+    gopher, precision, wanted = tagger(checkout / "python/dolma", "gopher"), digits(checkout), rules(checkout)
     names = list(tests.OURS)
     print(f"{len(wanted)} rules, not of scores that are written: {sorted({r[0] for r in wanted} - {*names})}")
     texts = {name: tests.real_texts(machine.data(), name) for name in tests.CORPORA} | {"odd": tests.odd_texts()}
