@@ -3,8 +3,9 @@ tests/test_profile_dolma.py.
 
     python benchmarks/golden_dolma.py CHECKOUT
 
-CHECKOUT is one of github allenai/dolma. Its python/dolma/taggers/gopher.py runs as it is. Decisions: the first rule of configs/dolma-v1_6/mixing/cc-head.yaml that excludes the document by one of these scores;
-a rule whose score does not exist excludes none.
+CHECKOUT is one of github allenai/dolma. Its python/dolma/taggers/gopher.py runs as it is, scores rounded as
+`BaseTagger.group_output` rounds them. Decisions: the first rule of configs/dolma-v1_6/mixing/cc-head.yaml that excludes
+the document by one of these scores; a rule whose score does not exist excludes none.
 """
 
 from __future__ import annotations
