@@ -20,6 +20,8 @@ DATATROVE = (
     "xxhash==3.5.0",  # of version 4 datatrove 0.10.1 hands it strings, which it refuses
 )
 
+DOLMA = ("--no-deps", "dolma==1.2.1")  # what it depends on asks for downloads when it is imported
+
 REDPAJAMA = ("msgspec==0.22.0", "nltk==3.8.1", "numpy==2.4.6", "typing_extensions==4.16.0")
 
 PRESIDIO = (

@@ -149,7 +149,7 @@ def test_lines_equal_a_slow_twin(texts: list[str]) -> None:
     pairs = [slow_edit(text, 20, 2) for text in texts]
     left, counts = edited(
         buffers(texts, "It ends [1] so.\n", "\n[2] It goes on."),
-        longest_word_chars=20, fewest_words=2, only_stopped=True, without_citations=True, without_javascript=True,
+        longest_word_chars=20, fewest_words=2, only_stopped=True, cut_citations=True, without_javascript=True,
         without_policies=True,
     )  # fmt: skip
     assert stripped(left).to_pylist() == [text for text, _ in pairs]

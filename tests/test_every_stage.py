@@ -297,6 +297,7 @@ def varied_documents(cls: type[Stage], config: dict[str, Any]) -> Documents:
         sep = rng.choice(["\n", "\n\n", " "])
         texts.append(sep.join(f"{start}{b}{line_end}" for b in body))
     texts += ["\n".join(["Lorem ipsum { dolor sit amet."] * n) for n in (1, 2, 4, 40, 400)]
+    texts.append("Enable JavaScript, please, to see it all.")
     texts += [" ".join(f"someone{k}@mail.org" for k in range(n)) for n in (1, 2, 4, 40, 400)]
     languages = ["en"] * len(texts) + ["zh"] * 100
     texts += [chinese(rng) for _ in range(100)]

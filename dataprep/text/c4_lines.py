@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import unicodedata
-from functools import cache
 from typing import NamedTuple
 
 import numpy as np
@@ -11,8 +9,8 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from dataprep.text import tables
-from dataprep.text.blocks import bracket64, lowest
-from dataprep.text.kernel import inlined, kernel
+from dataprep.text.citations import Marks, brackets_in, marks, without_citations
+from dataprep.text.kernel import kernel
 from dataprep.text.line_breaks import split_line_end
 from dataprep.text.line_phrases import Phrases, cached, phrases_at
 from dataprep.text.lines import drop_space, skip_space
@@ -31,6 +29,7 @@ _PHRASES = (
     ("terms of use", "privacy policy", "cookie policy", "uses cookies", "use of cookies", "use cookies"),
 )
 """C4's code, c4_utils.py of tensorflow_datasets, and so datatrove's."""
+_CITATIONS = ("edit", "citation needed")
 _HAS_LOREM, _HAS_JAVASCRIPT, _HAS_POLICY = 1, 2, 4
 
 _KELVIN = "\u212a".encode()
@@ -43,35 +42,6 @@ class Edited(NamedTuple):
     text: pa.LargeStringArray
     counts: Int64s
     """int64[documents, 10]."""
-
-
-@cache
-def _digits() -> Bytes:
-    """uint8[0x110000]: 1 for what `\\d` matches, decimal digits of any script."""
-    table = np.zeros(0x110000, np.uint8)
-    table[[c for c in range(0x20000) if unicodedata.category(chr(c)) == "Nd"]] = 1
-    table.setflags(write=False)
-    return table
-
-
-@kernel
-def _has_bracket(data: Bytes, i: Int, stop: Int) -> Int:
-    """1 if there is a `[` in `data[i:stop]`, plus 2 if there is a `{`."""
-    found = 0
-    while i < stop:
-        if i + 64 <= data.size:
-            skip = lowest(bracket64(data, i))
-            i += skip
-            if skip == 64:
-                continue
-            if i >= stop:
-                break
-        if data[i] == 0x5B:
-            found |= 1
-        elif data[i] == 0x7B:
-            found |= 2
-        i += 1
-    return found
 
 
 @kernel
@@ -88,7 +58,7 @@ def _has_long_word(data: Bytes, i: Int, stop: Int, longest: Int, classes: Bytes)
 
 
 @kernel
-def _words_up_to(data: Bytes, i: Int, stop: Int, most: Int, classes: Bytes) -> Int:
+def words_up_to(data: Bytes, i: Int, stop: Int, most: Int, classes: Bytes) -> Int:
     """Words of `str.split` in `data[i:stop]`, which does not begin with white space, no more than `most`."""
     words: Int = np.int64(0)
     while i < stop and words < most:
@@ -104,53 +74,6 @@ def _words_up_to(data: Bytes, i: Int, stop: Int, most: Int, classes: Bytes) -> I
             i += w
         i = skip_space(data, i, stop, classes)
     return words
-
-
-@inlined
-def _matches(data: Bytes, i: Int, stop: Int, literal: Bytes) -> bool:
-    k = 0
-    while k < literal.size and i + k < stop and data[i + k] == literal[k]:
-        k += 1
-    return k == literal.size
-
-
-_EDIT = np.frombuffer(b"[edit]", np.uint8)
-_NEEDED = np.frombuffer(b"[citation needed]", np.uint8)
-
-
-@kernel
-def _citation_end(data: Bytes, i: Int, stop: Int, digits: Bytes) -> Int:
-    """Where the citation that begins at the `[` at `i` ends: `[12]`, `[]`, `[edit]`, `[citation needed]`; else `i`."""
-    j = i + 1
-    while j < stop:
-        w = width(data, j, stop)
-        if not digits[code_point(data, j, w)]:
-            break
-        j += w
-    if j < stop and data[j] == 0x5D:
-        return j + 1
-    if _matches(data, i, stop, _EDIT):
-        return i + _EDIT.size
-    if _matches(data, i, stop, _NEEDED):
-        return i + _NEEDED.size
-    return i
-
-
-@kernel
-def _without_citations(data: Bytes, i: Int, stop: Int, digits: Bytes, out: Bytes, n: Int) -> tuple[Int, Int]:
-    """Copy `data[i:stop]` to `out[n:]` without citations; (the new length, citations left out)."""
-    cut: Int = np.int64(0)
-    while i < stop:
-        if data[i] == 0x5B:
-            end = _citation_end(data, i, stop, digits)
-            if end > i:
-                i = end
-                cut += 1
-                continue
-        out[n] = data[i]
-        n += 1
-        i += 1
-    return n, cut
 
 
 @kernel
@@ -184,6 +107,8 @@ def _edit(
     data: Bytes,
     classes: Bytes,
     digits: Bytes,
+    marked: Bytes,
+    marked_bounds: Int32s,
     kelvin: Bools,
     scratch: Bytes,
     heads: npt.NDArray[np.int16],
@@ -215,7 +140,7 @@ def _edit(
             if longest >= 0 and z - a > longest and _has_long_word(data, a, z, longest, classes):
                 counts[d, LONG_WORD] += 1
                 continue
-            brackets = np.int64(0) if a == z else _has_bracket(data, a, z)
+            brackets = np.int64(0) if a == z else brackets_in(data, a, z)
             cited = cite and (brackets & 1) != 0
             if stops and not cited and not _stopped(data, a, z):
                 counts[d, WITHOUT_STOP] += 1
@@ -227,11 +152,11 @@ def _edit(
             begin = m
             cut: Int = np.int64(0)
             if cited:
-                m, cut = _without_citations(data, a, z, digits, out, m)
+                m, cut = without_citations(data, a, z, digits, marked, marked_bounds, out, m)
                 if stops and not _stopped(out, begin, m):
                     counts[d, WITHOUT_STOP] += 1
                     continue
-            if fewest > 0 and _words_up_to(data, a, z, fewest, classes) < fewest:
+            if fewest > 0 and words_up_to(data, a, z, fewest, classes) < fewest:
                 counts[d, FEW_WORDS] += 1
                 continue
             if not cited:
@@ -265,7 +190,7 @@ def edited(
     longest_word_chars: int | None,
     fewest_words: int | None,
     only_stopped: bool,
-    without_citations: bool,
+    cut_citations: bool,
     without_javascript: bool,
     without_policies: bool,
 ) -> Edited:
@@ -278,10 +203,12 @@ def edited(
     out, offsets = np.empty(size + 1, np.uint8), np.zeros(documents + 1, np.int64)
     counts = np.zeros((documents, 10), np.int64)
     wanted: Phrases = cached(_PHRASES)
+    cited: Marks = marks(_CITATIONS)
     drop = without_javascript * _HAS_JAVASCRIPT | without_policies * _HAS_POLICY
     _edit(
-        text.offsets, text.data, tables.classes(), _digits(), kelvin, np.empty(largest, np.uint8), *wanted,
-        -1 if longest_word_chars is None else longest_word_chars, fewest_words or 0, only_stopped, without_citations,
+        text.offsets, text.data, tables.classes(), cited.digits, cited.data, cited.bounds, kelvin,
+        np.empty(largest, np.uint8), *wanted,
+        -1 if longest_word_chars is None else longest_word_chars, fewest_words or 0, only_stopped, cut_citations,
         drop, out, offsets, counts,
     )  # fmt: skip
     column = pa.LargeStringArray.from_buffers(documents, pa.py_buffer(offsets), pa.py_buffer(out[: offsets[-1]]))
@@ -320,7 +247,7 @@ def warm(text: TextBuffers) -> None:
             longest_word_chars=1000,
             fewest_words=3,
             only_stopped=True,
-            without_citations=True,
+            cut_citations=True,
             without_javascript=True,
             without_policies=True,
         ).text

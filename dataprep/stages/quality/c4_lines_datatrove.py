@@ -88,7 +88,7 @@ class C4LinesDatatrove(Map):
             longest_word_chars=self.longest_word_chars,
             fewest_words=self.shortest_line_words,
             only_stopped=self.only_stopped_lines,
-            without_citations=self.remove_citations,
+            cut_citations=self.remove_citations,
             without_javascript=self.remove_javascript_lines,
             without_policies=self.remove_policy_lines,
         )
