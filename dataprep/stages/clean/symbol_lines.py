@@ -21,6 +21,9 @@ class SymbolLines(Map):
     one and a line break at the end goes, in every text. Blank lines stay. Removed lines are counted by language and
     source in the manifest.
 
+    Made for web pages: Markdown loses its rules, its fences of code and the rules of its tables, code its lines of
+    brackets.
+
     Punctuation is that of datatrove's list (`PUNCTUATION_SET` of its utils/text.py: ASCII's, stops of many scripts,
     controls but the tab) and the space. Chinese: `。。。`, `……`, `——`, `【】`, `、`, `《》`, `“”`, `～～～` and `━━━`
     are on the list, so is the full-width `１`, of all digits; `『』`, `〔〕`, `‘`, `·`, `•`, `★`, `─` and the
