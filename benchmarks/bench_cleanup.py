@@ -43,6 +43,8 @@ STAGES: tuple[tuple[str, dict[str, Any]], ...] = (
     ("code_quality_scores", {}),
     ("strip_licence_header", {}),
     ("redpajama_signals", {}),
+    ("symbol_lines", {}),
+    ("c4_paragraphs_scores", {}),
 )
 
 

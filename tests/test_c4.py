@@ -1,4 +1,4 @@
-"""C4's lines and pages: `profile: datatrove` does what datatrove itself did, and its kernels equal slow twins."""
+"""C4's lines, pages and paragraphs, and lines of signs: what datatrove did, and kernels that equal slow twins."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from chain import parts
+from chain import apply, parts
 from corpora import picked
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -22,6 +22,9 @@ from dataprep.documents import documents
 from dataprep.stage import Filter, Map
 from dataprep.text import spacy_sentences
 from dataprep.text.c4_lines import edited, stripped
+from dataprep.text.datatrove_marks import VISIBLE, marks
+from dataprep.text.line_counts import nth_longest_line
+from dataprep.text.symbol_lines import without_symbol_lines
 
 GOLDEN = Path(__file__).parent / "golden" / "datatrove_0.10.1_c4.json.gz"
 _REMOVED = ("lines_long_word", "lines_without_stop", "lines_too_few_words", "lines_javascript", "lines_policy")
@@ -76,8 +79,33 @@ def test_real_documents(golden: dict[str, Any], data: Path) -> None:
     assert quality_differences(real_texts(golden, data), [own for *_, own in golden["real"]]) == []
 
 
+def every_text(golden: dict[str, Any], data: Path) -> tuple[list[str], list[list[Any]]]:
+    """All texts of the golden file, and datatrove's answers."""
+    texts = [*real_texts(golden, data), *(text for text, _ in golden["odd"])]
+    return texts, [own for *_, own in (*golden["real"], *golden["odd"])]
+
+
+def test_paragraphs_are_judged_as_datatrove_does(golden: dict[str, Any], data: Path, tmp_path: Path) -> None:
+    texts, theirs = every_text(golden, data)
+    docs = documents({"text": list(texts), "language": ["zh"] * len(texts)})
+    for config in ({"profile": "datatrove"}, {"zh": {"min_paragraph_chars": 200}}):
+        _, dropped = apply(parts("c4_paragraphs", config), docs, tmp_path)
+        assert [i for i, own in enumerate(theirs) if own[3] != (i not in dropped)] == []
+
+
+def test_lines_of_signs_go_as_in_datatrove(golden: dict[str, Any], data: Path, tmp_path: Path) -> None:
+    texts, theirs = every_text(golden, data)
+    kept, _ = apply(parts("symbol_lines", {}), documents({"text": list(texts)}), tmp_path)
+    left = kept.column("text").to_pylist()
+    assert [(texts[i][:60], left[i][:60]) for i, own in enumerate(theirs) if digest(left[i]) != own[4]] == []
+    removed = kept.column("symbol_lines.removed_lines").to_pylist()
+    assert removed == [slow_signs(text, "")[1] for text in texts]
+    assert sum(n > 0 for n in removed) >= 20
+
+
 def test_golden_decisions_are_of_every_kind(golden: dict[str, Any]) -> None:
     answers = [own for *_, own in (*golden["real"], *golden["odd"])]
+    assert min(Counter(own[3] for own in answers).values()) >= 200
     seen = Counter(own[0] for own in answers)
     assert min(seen[reason] for reason in (None, "too_few_sentences", "lorem_ipsum", "curly_bracket")) >= 5
     assert all(sum(own[2][k] for own in answers) > 0 for k in range(len(_REMOVED)))
@@ -146,3 +174,62 @@ def test_lines_equal_a_slow_twin(texts: list[str]) -> None:
     )  # fmt: skip
     assert stripped(left).to_pylist() == [text for text, _ in pairs]
     assert counts[:, :6].tolist() == [list(count.values()) for _, count in pairs]
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.lists(odd_text, max_size=4), st.integers(1, 5))
+def test_the_longest_lines_equal_a_slow_twin(texts: list[str], n: int) -> None:
+    slow = [sorted(map(len, text.split("\n")), reverse=True) for text in texts]
+    found = nth_longest_line(buffers(texts, "Before.\n\n" * 9, "\nBehind."), n)
+    assert found.tolist() == [lines[n - 1] if len(lines) >= n else 0 for lines in slow]
+
+
+_SIGNS = {chr(c) for c in range(0x20000) if not marks()[c] & VISIBLE} | {" "}
+
+
+def slow_signs(text: str, replacement: str) -> tuple[str, int]:
+    """The rule, line by line."""
+    left: list[str] = []
+    removed, inside = 0, False
+    for line in text.splitlines():
+        gone = bool(line.strip()) and set(line) <= _SIGNS
+        removed += gone
+        if not gone:
+            left.append(line)
+        elif replacement and not inside:
+            left.append(replacement)
+        inside = gone
+    return "\n".join(left), removed
+
+
+_LINES = st.sampled_from(
+    [*"\n\r\v\x1c\x85\u2028", "\r\n", "*", " ", "\t", "\x1f", "\x00", "…", "。", "１", "２", "『", "\u3000", "a", "中"]
+)
+_RULED = st.one_of(odd_text, st.lists(_LINES, max_size=40).map("".join))
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.lists(_RULED, max_size=4), st.sampled_from(["", "", "§", "\n", "* * *"]))
+def test_lines_of_signs_equal_a_slow_twin(texts: list[str], replacement: str) -> None:
+    left, removed = without_symbol_lines(buffers(texts, "***\n", "\n***"), replacement)
+    pairs = [slow_signs(text, replacement) for text in texts]
+    assert left.to_pylist() == [text for text, _ in pairs]
+    assert removed.tolist() == [n for _, n in pairs]
+
+
+@settings(max_examples=50, deadline=None)
+@given(_RULED)
+def test_lines_of_signs_go_at_once(text: str) -> None:
+    left, _ = without_symbol_lines(buffers([text]), "")
+    again, removed = without_symbol_lines(buffers(left.to_pylist()), "")
+    assert removed.tolist() == [0]
+    assert again.to_pylist() in (left.to_pylist(), [left[0].as_py().removesuffix("\n")])
+
+
+def test_a_bound_of_another_language_is_its_own(tmp_path: Path) -> None:
+    languages = ["en", "fr", "und", "zh", "yue", "wuu", "ja", "ko"]
+    texts = ["\n".join(["字" * size] * 3) for size in range(60, 210)]
+    docs = documents({"text": texts * len(languages), "language": [code for code in languages for _ in texts]})
+    _, dropped = apply(parts("c4_paragraphs", {}), docs, tmp_path)
+    shortest = {docs["language"][i].as_py(): 60 + i % len(texts) for i in range(len(docs))[::-1] if i not in dropped}
+    assert shortest == {"en": 200, "fr": 200, "und": 200, "zh": 70, "yue": 70, "wuu": 70, "ja": 115, "ko": 100}

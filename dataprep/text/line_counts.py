@@ -1,4 +1,4 @@
-"""What the lines of a document are like: how they begin, how they end, how short they are."""
+"""What the lines of a document are like: how they begin, how they end, how short and how long they are."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ import numpy as np
 
 from dataprep.text import tables
 from dataprep.text.kernel import kernel
-from dataprep.text.spans import Bytes, Int32s, Int64s, Spans, TextBuffers, reserve
+from dataprep.text.lines import line_end
+from dataprep.text.spans import Bytes, Int, Int32s, Int64s, Spans, TextBuffers, reserve
 from dataprep.text.tables import CLOSING, STOP, WIDE_STOP
 from dataprep.text.utf8 import before, code_point, count_chars, width
 
@@ -92,8 +93,43 @@ def newlines(text: TextBuffers) -> Int64s:
     return out
 
 
+@kernel
+def _nth_longest(offsets: Int64s, data: Bytes, longest: Int64s, out: Int64s) -> None:
+    for d in range(offsets.size - 1):
+        longest[:] = 0
+        i: Int = offsets[d]
+        stop = offsets[d + 1]
+        while i < stop:
+            a: Int = i
+            z: Int = line_end(data, i, stop)
+            i = z + 1
+            # Fewer bytes are fewer characters.
+            if z - a <= longest[0]:
+                continue
+            chars = count_chars(data, a, z)
+            k = 0
+            while k < longest.size and longest[k] < chars:
+                if k > 0:
+                    longest[k - 1] = longest[k]
+                k += 1
+            if k > 0:
+                longest[k - 1] = chars
+        out[d] = longest[0]
+
+
+def nth_longest_line(text: TextBuffers, n: int) -> Int64s:
+    """int64[documents]: characters of the `n`-th longest line, white space too; 0 if there are fewer lines.
+
+    Lines are what stands between `\\n`. Several GB/s where lines are long.
+    """
+    out = np.empty(len(text.offsets) - 1, np.int64)
+    _nth_longest(text.offsets, text.data, np.zeros(n, np.int64), out)
+    return out
+
+
 def warm(text: TextBuffers) -> None:
     """Compile this module's kernels."""
     spans = reserve(0, len(text.offsets) - 1)
     line_counts(spans, text, 30)
     newlines(text)
+    nth_longest_line(text, 1)
