@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, Field, model_validator
 
 from dataprep.stage import Composite, Example, Part
 
@@ -62,7 +62,19 @@ class UrlFilter(Composite):
     """Fewest different soft words that drop a URL. RefinedWeb and datatrove: 2."""
 
     paths: ClassVar[tuple[str, ...]] = _LISTS
-    examples: ClassVar[tuple[Example, ...]] = (Example({}, {"url": ["https://example.org/", None]}, [None, None]),)
+    examples: ClassVar[tuple[Example, ...]] = (
+        Example(
+            {"domains": "lists/domains.txt"},
+            {"url": ["https://www.example.org/", "https://example.com/", None]},
+            ["listed_domain", None, None],
+        ),
+    )
+
+    @model_validator(mode="after")
+    def _lists_are_there(self) -> UrlFilter:
+        if not any(getattr(self, name) for name in _LISTS):
+            raise ValueError(f"name at least one list: {', '.join(_LISTS[:-1])} or {_LISTS[-1]}")
+        return self
 
     def expand(self, label: str) -> list[Part]:
         settings: dict[str, Any] = {"prefix": label, "datatrove": self.profile == "datatrove"}
