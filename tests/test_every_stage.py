@@ -126,6 +126,7 @@ def odd_documents(cls: type[Stage], config: dict[str, Any]) -> Documents:
     """Every odd text with every column the stage may need."""
     texts = ODD_TEXTS * 2
     columns: dict[str, list[Any]] = {
+        schema.ID: [f"d{i}" for i in range(len(texts))],
         schema.TEXT: texts,
         schema.HTML: [f"<html><body><p>{t}</p></body></html>".replace("\x00", "") if t else None for t in texts],
         schema.URL: [None] * len(texts),
