@@ -8,7 +8,12 @@ from pydantic import BeforeValidator, Field, model_validator
 
 from dataprep.stage import Composite, Example, Part
 
-Files = Annotated[tuple[str, ...], BeforeValidator(lambda given: (given,) if isinstance(given, str) else given)]
+Files = Annotated[
+    tuple[str, ...],
+    BeforeValidator(
+        lambda given: (given,) if isinstance(given, str) else given, json_schema_input_type=str | tuple[str, ...]
+    ),
+]
 _LISTS = ("categories", "domains", "urls", "hard_words", "soft_words", "sub_words")
 
 
