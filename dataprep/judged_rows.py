@@ -144,12 +144,12 @@ def _locate(pipe: Pipeline, rows: Rows, number: int) -> None:
         for n in filters[:-1]:
             found, judge = left.copy(), pipe.parts[n].stage
             assert isinstance(judge, Filter)
-            reasons = one.table.column("reason").filter(pa.array(left))
+            told = one.table.column("reason").filter(pa.array(left)).combine_chunks()
             if judge.compares:
                 again = reasons(judge, columns(pipe, rows, n, number, left))
-                found[left] = np.asarray(pc.fill_null(pc.equal(again, reasons.combine_chunks()), False))
+                found[left] = np.asarray(pc.fill_null(pc.equal(again, told), False))
             else:
-                found[left] = np.asarray(pc.is_in(reasons, pa.array(judge.defects(), pa.string())))
+                found[left] = np.asarray(pc.is_in(told, pa.array(judge.defects(), pa.string())))
             rows.end[one.rows[found]] = n
             left = left & ~found
         if filters:

@@ -22,7 +22,7 @@ from dataprep.errors import InputError, UsageError
 from dataprep.ledger import Sample
 from dataprep.pii.redaction import redacted
 from dataprep.pipeline import Pipeline
-from dataprep.plan import PLAN
+from dataprep.plan import saved
 from dataprep.stage import Build, Filter, Map
 from dataprep.stages.quality.thresholds import Rule, Thresholds
 from dataprep.store import Store
@@ -173,7 +173,7 @@ def find(run: Run, wanted: str) -> list[Found]:
 
 def verdict_files(run: Run) -> list[list[str]]:
     """Verdict files of each pass. Raises InputError if some are missing, or are another run's."""
-    planned = run.store.read_json(PLAN)
+    planned = saved(run.store)
     if planned is not None and planned["fingerprint"] != run.manifest["fingerprint"]:
         raise InputError(
             f"{run.root}: a later run began here and has not finished; finish it with `dataprep run`, then ask again"

@@ -90,17 +90,18 @@ def sha256(name: str) -> str:
     return _verified(name).sha256
 
 
-def located(given: str) -> Path:
+def located(given: str, maker: str | None = None) -> Path:
     """The file or folder that a setting names: what lies at this path, else the installed model of this name, verified.
 
-    Raises UsageError if it is neither.
+    Raises UsageError if it is neither, which names the command that makes one, `maker`, if there is one.
     """
     there = Path(given)
     if there.exists():
         return there
     if "/" not in given and _record(given) is not None:
         return path(given)
-    raise UsageError(f"{given}: no such file, and no model of this name is installed; see `dataprep models list`")
+    made = "" if maker is None else f"`dataprep {maker}` makes one; "
+    raise UsageError(f"{given}: no such file, and no model of this name is installed; {made}see `dataprep models list`")
 
 
 def absolute(given: str) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 
 from dataprep import manifest
 from dataprep.errors import InputError
-from dataprep.plan import PLAN, Plan
+from dataprep.plan import Plan, saved
 from dataprep.store import Store
 
 
@@ -25,7 +25,7 @@ def shards(root: str, made: dict[str, Any]) -> list[str]:
 
 def noted(root: str) -> list[str]:
     """Folders of the runs whose shards the run in `root` read, where its own notes tell."""
-    planned = Store(root).read_json(PLAN)
+    planned = saved(Store(root))
     return sorted({path.rpartition("/documents/")[0] for path, *_ in planned["inputs"]} - {""}) if planned else []
 
 

@@ -34,6 +34,8 @@ ACCOUNTS = 2
 NAMED = 3
 """Inputs that a note names."""
 PLAN = ".dataprep/plan.json"
+VERSION = 1
+"""Of what `PLAN` holds."""
 INPUTS = ".dataprep/inputs.json"
 FOLDERS = ("documents", "verdicts", "artefacts", "dropped")
 """Folders of an output in which a run removes what it did not write."""
@@ -150,10 +152,10 @@ def make(pipe: Pipeline, *, limit: int | None = None) -> Plan:
 
 
 def to_json(plan: Plan) -> dict[str, Any]:
-    """What a worker on any machine needs to rebuild the plan: see `from_json`."""
+    """What a worker on any machine needs to rebuild the plan: see `from_json`. It carries its own checksum."""
     source = plan.pipeline.to_json()["source"][plan.pipeline.source_kind]
-    return {
-        "version": 1,
+    value = {
+        "version": VERSION,
         "fingerprint": plan.fingerprint,
         "pipeline": plan.pipeline.to_json()
         | {
@@ -169,6 +171,16 @@ def to_json(plan: Plan) -> dict[str, Any]:
         "source_columns": plan.source_columns.serialize().to_pybytes().hex(),
         "facts": plan.facts,
     }
+    return value | {"checksum": fingerprint(value)}
+
+
+def saved(store: Store) -> dict[str, Any] | None:
+    """What `to_json` gave for the run in this folder; None if it is missing, torn, altered or of another version."""
+    value = store.read_json(PLAN)
+    if not isinstance(value, dict) or value.get("version") != VERSION:
+        return None
+    checksum = value.pop("checksum", None)
+    return value if fingerprint(value) == checksum else None
 
 
 def from_json(value: dict[str, Any]) -> Plan:

@@ -136,10 +136,9 @@ def _instance(name: str) -> Stage:
     """With its defaults; where some must be given, or a Map gives nothing by them, with those of its first example or
     of a composite."""
     cls = catalog.stage(name)
-    if not any(field.is_required() for field in cls.model_fields.values()):
-        made = cls.model_validate({})
-        if not isinstance(made, Map) or made.gives() or not cls.examples:
-            return made
+    made = cls.bare()
+    if made is not None and (not isinstance(made, Map) or made.gives() or not cls.examples):
+        return made
     if not cls.examples and name not in _users():
         raise UsageError(f"stage {name}: has settings without a default; give it an `Example`, so that it can be shown")
     return cls.model_validate(cls.examples[0].config if cls.examples else _users()[name].config)

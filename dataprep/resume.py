@@ -253,7 +253,10 @@ def write_record(store: Store, name: str, value: dict[str, Any]) -> None:
 
 def read_record(store: Store, name: str) -> dict[str, Any] | None:
     """The record; None if it is missing, torn or altered."""
-    value = store.read_json(record_path(name))
+    return _whole(store.read_json(record_path(name)))
+
+
+def _whole(value: Any) -> dict[str, Any] | None:
     if not isinstance(value, dict):
         return None
     checksum = value.pop("checksum", None)
@@ -266,7 +269,14 @@ def step_path(step: Step) -> str:
 
 def write_step(store: Store, step: Step, todo: list[Todo] | None) -> None:
     """Publish what is left of a step, where `dataprep task` finds it; None, not known yet, is nothing to do."""
-    store.publish_notes(step_path(step), [[t.task, list(t.outputs)] for t in todo or ()])
+    value = {"tasks": [[t.task, list(t.outputs)] for t in todo or ()]}
+    store.publish_notes(step_path(step), value | {"checksum": fingerprint(value)})
+
+
+def read_step(store: Store, step: Step) -> list[Any] | None:
+    """The tasks and outputs that `write_step` was given; None if what it wrote is missing, torn or altered."""
+    value = _whole(store.read_json(step_path(step)))
+    return None if value is None else value["tasks"]
 
 
 def build_of(p: Pass, label: str) -> Build:

@@ -10,10 +10,10 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, NamedTuple, Self
 
 import pyarrow as pa
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from dataprep.store import File
 
@@ -63,6 +63,14 @@ class Stage(Config):
     def stage_name(cls) -> str:
         """The name used in YAML."""
         return snake_case(cls.__name__)
+
+    @classmethod
+    def bare(cls) -> Self | None:
+        """With no settings, as its name alone stands in YAML; None if it needs some."""
+        try:
+            return cls.model_validate({})
+        except ValidationError:
+            return None
 
     def asked(self) -> dict[str, Any]:
         """The settings as manifests and fingerprints hold them: of `paths` only the last name."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from dataprep.plan import PLAN, Plan
+from dataprep.plan import Plan, saved
 from dataprep.resume import Progress
 from dataprep.store import Store
 
@@ -21,7 +21,7 @@ class State(NamedTuple):
 def states(plan: Plan, store: Store) -> list[State]:
     """The state of every step, without reading any shard (sizes are compared, not checksums)."""
     progress = Progress(plan, store)
-    before = store.read_json(PLAN)
+    before = saved(store)
     changes = _changes(before, plan) if before is not None else []
     found = []
     for step in plan.steps:

@@ -28,7 +28,10 @@ def yaml_schema() -> dict[str, Any]:
         defs[by_name[name]]["properties"]["paths"] = _paths(defs[by_name[name]]["properties"]["paths"])
 
     top = Settings.model_json_schema()
-    alone = {"enum": [name for name, cls in stages.items() if not _required(cls)], "description": "A stage by name."}
+    alone = {
+        "enum": [name for name, cls in stages.items() if cls.bare() is not None],
+        "description": "A stage by name.",
+    }
     one = {
         "type": "object",
         "description": "A stage with its settings.",
@@ -49,13 +52,9 @@ def yaml_schema() -> dict[str, Any]:
     return {"$schema": DRAFT, **top, "title": "dataprep pipeline", "$defs": defs}
 
 
-def _required(cls: type[Stage]) -> bool:
-    return any(field.is_required() for field in cls.model_fields.values())
-
-
 def _stage(name: str, cls: type[Stage], ref: str) -> dict[str, Any]:
     settings: dict[str, Any] = {"$ref": ref}
-    if not _required(cls):
+    if cls.bare() is not None:
         settings = {"anyOf": [settings, {"type": "null"}]}
     return {"description": entry(name).summary, **settings}
 

@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from classifier_files import example_classifier
 from language_models import example_language_model
+from listed_items import example_domains
 from token_corpora import example_tokenizer
 
 from dataprep import schema
@@ -35,6 +36,9 @@ def parts(name: str, config: dict[str, object]) -> tuple[Placed, ...]:
         classifier = {"model": str(example_classifier())}
         first = pipeline.parts[0]._replace(stage=pipeline.parts[0].stage.model_copy(update=classifier))
         return (first, *pipeline.parts[1:])
+    if "domains" in pipeline.parts[0].stage.paths and config.get("domains") == "lists/domains.txt":
+        lists = {"domains": (str(example_domains()),)}
+        return (pipeline.parts[0]._replace(stage=pipeline.parts[0].stage.model_copy(update=lists)), *pipeline.parts[1:])
     return pipeline.parts
 
 

@@ -8,7 +8,9 @@ import io
 import json
 import re
 import tarfile
+import tempfile
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 WORDS = "lists/datatrove_url_words/src/datatrove/assets"
@@ -22,6 +24,14 @@ def url_lists(data: Path) -> dict[str, str]:
         f"{kind}_words": str(data / WORDS / f"{name}.txt")
         for kind, name in (("hard", "banned_words"), ("soft", "soft_banned_words"), ("sub", "banned_subwords"))
     }
+
+
+@cache
+def example_domains() -> Path:
+    """The list of the example of `url_filter`, made once a process."""
+    path = Path(tempfile.mkdtemp(prefix="lists-")) / "domains.txt"
+    path.write_text("example.org\n")
+    return path
 
 
 def domain_files(data: Path) -> list[Path]:

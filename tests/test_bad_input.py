@@ -13,7 +13,14 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from runs import dataprep, error, manifest, tree, write_corpus, write_jsonl, write_pipeline
+from runs import dataprep, error, make_plan, manifest, run_here, tree, write_corpus, write_jsonl, write_pipeline
+
+from dataprep import plan as planning
+from dataprep.cli.progress import Progress
+from dataprep.errors import RunError
+from dataprep.executors import local
+from dataprep.resume import read_step, write_step
+from dataprep.store import Store
 
 PAGE = "HTTP/1.1 200 OK\r\nContent-Type: text/html; charset=utf-8\r\n\r\n"
 
@@ -204,3 +211,60 @@ def test_output_that_is_a_file(tmp_path: Path) -> None:
     message = error("run", pipeline, "--output", tmp_path / "file", code=1)
     assert str(tmp_path / "file") in message
     assert (tmp_path / "file").read_text() == "mine"
+
+
+# ---------------------------------------------------------------- plans that can't be used
+
+
+def test_a_damaged_plan_is_no_plan(tmp_path: Path) -> None:
+    write_corpus(tmp_path / "in", files=1, rows=20)
+    pipeline = write_pipeline(tmp_path, ["empty"])
+    dataprep("plan", pipeline, "--write")
+    store, path = Store(str(tmp_path / "out")), tmp_path / "out" / planning.PLAN
+    raw, good = path.read_bytes(), planning.saved(Store(str(tmp_path / "out")))
+    assert good is not None
+    made = planning.from_json(good)
+    assert made == make_plan(pipeline)
+    value = json.loads(raw)
+    damaged: list[Any] = [None, 3, [], {}, value | {"version": 2}, value | {"version": "1"}, value | {"more": 1}]
+    damaged += [{k: v for k, v in value.items() if k != name} for name in value]
+    damaged += [value | {name: [7]} for name in value]
+    for held in damaged:
+        path.write_text(json.dumps(held))
+        assert planning.saved(store) is None, held
+    for text in (raw[:-9], b"", b"\xff" + raw):
+        path.write_bytes(text)
+        assert planning.saved(store) is None
+    path.write_text(json.dumps({"version": 2}))
+    message = error("task", tmp_path / "out", 1, 0, code=2)
+    assert message.endswith(
+        "its plan is damaged or of another version of dataprep; `dataprep plan --write` makes it again"
+    )
+    assert "to run: 1 task" in dataprep("plan", pipeline, "--write").stdout
+    assert path.read_bytes() == raw
+
+
+def test_a_damaged_list_of_tasks_is_none(tmp_path: Path) -> None:
+    write_corpus(tmp_path / "in", files=1, rows=20)
+    made = make_plan(write_pipeline(tmp_path, ["empty"]))
+    store, step = Store(str(tmp_path / "out")), made.steps[0]
+    write_step(store, step, [])
+    assert read_step(store, step) == []
+    for held in (None, 3, [], {}, {"tasks": [7]}):
+        next((tmp_path / "out/.dataprep/steps").iterdir()).write_text(json.dumps(held))
+        assert read_step(store, step) is None
+
+
+def test_a_worker_that_can_not_rebuild_its_plan_says_why(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    """A list that goes after the plan was made, as a file system that is unmounted does."""
+    write_corpus(tmp_path / "in", files=2, rows=20)
+    words = tmp_path / "words.txt"
+    words.write_text("word1\n")
+    settings = {"lists": {"words": str(words)}, "drop_any": ["words"]}
+    made = make_plan(write_pipeline(tmp_path, [{"keywords": settings}], task_mib=0.001))
+    words.unlink()
+    with pytest.raises(RunError, match=r"^pass 1 task 0: .*words\.txt: no such file, .* more tasks?\); finished tasks"):
+        local.run(made, workers=1, keep=False, watcher=Progress(len(made.steps)))
+    assert "Traceback" not in capfd.readouterr().err
+    words.write_text("word1\n")
+    assert run_here(made)["documents"] > 0

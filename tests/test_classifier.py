@@ -227,7 +227,7 @@ def test_bad_models_are_one_line(tmp_path: Path) -> None:
         assert "\n" not in str(caught.value)
     with pytest.raises(UsageError, match="has no label 'hp'; its labels are hq, cc"):
         loading.load_for(loading.find(str(good)), "hp")
-    with pytest.raises(UsageError, match="no such file, and no model of this name is installed"):
+    with pytest.raises(UsageError, match="no model of this name is installed; `dataprep train-classifier` makes one"):
         loading.find("nowhere")
     (tmp_path / "folder").mkdir()
     with pytest.raises(UsageError, match=r"a folder without classifier\.yaml"):

@@ -56,7 +56,7 @@ def stage_class(request: pytest.FixtureRequest) -> type[Stage]:
 def example_configs(cls: type[Stage]) -> list[dict[str, Any]]:
     """Configs a stage can be made with: its examples', or none."""
     configs = [example.config for example in cls.examples]
-    return configs or ([{}] if not any(f.is_required() for f in cls.model_fields.values()) else [])
+    return configs or ([{}] if cls.bare() is not None else [])
 
 
 def test_catalog_is_not_empty() -> None:
@@ -126,6 +126,7 @@ def odd_documents(cls: type[Stage], config: dict[str, Any]) -> Documents:
     """Every odd text with every column the stage may need."""
     texts = ODD_TEXTS * 2
     columns: dict[str, list[Any]] = {
+        schema.ID: [f"d{i}" for i in range(len(texts))],
         schema.TEXT: texts,
         schema.HTML: [f"<html><body><p>{t}</p></body></html>".replace("\x00", "") if t else None for t in texts],
         schema.URL: [None] * len(texts),

@@ -341,7 +341,8 @@ def broken(models: tuple[Path, Path], tmp_path_factory: pytest.TempPathFactory) 
 
 
 WRONG = [
-    ({"model": "nothing"}, "nothing: no such file"),
+    ({"model": "nothing"}, "nothing: no such file, and no model of this name is installed; `dataprep train-lm` makes"),
+    ({"model": "good.arpa", "tokenizer": "none"}, "is installed; `dataprep train-tokenizer` makes one; see"),
     ({"model": "empty"}, "a folder without lm.arpa"),
     ({"model": "short.arpa", "tokenizer": "TOKENIZER"}, "short.arpa"),
     ({"model": "no-end.arpa", "tokenizer": "TOKENIZER"}, "ends without"),

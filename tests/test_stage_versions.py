@@ -45,7 +45,8 @@ def _documents(stage: Stage) -> Documents:
     }
     urls = [f"https://{'例.cn' if n % 3 else 'EXAMPLE.org:443'}/{n % 7}?utm_source={n}#{n}" for n in range(len(texts))]
     for name in stage.needs():
-        columns.setdefault(name, urls if name == schema.URL else [n % 11 / 10 for n in range(len(texts))])
+        if name != schema.ID:
+            columns.setdefault(name, urls if name == schema.URL else [n % 11 / 10 for n in range(len(texts))])
     return documents(columns)
 
 

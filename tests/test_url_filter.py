@@ -156,6 +156,12 @@ def test_a_bad_list_is_one_line_when_the_plan_is_made(setting: str, raw: bytes, 
     assert "\n" not in str(caught.value)
 
 
+def test_a_stage_without_a_list_is_refused() -> None:
+    for config in ({}, {"soft_word_threshold": 3}, {"domains": [], "profile": "datatrove"}):
+        with pytest.raises(UsageError, match=r"url_filter: name at least one list: categories, .* or sub_words$"):
+            parts("url_filter", config)
+
+
 def test_a_missing_list_is_one_line(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="nowhere: no such file, and no model of this name is installed"):
         parts("url_filter", {"domains": "nowhere"})[0].stage.files()

@@ -128,6 +128,43 @@ def test_the_settings_of_the_run_give_its_verdicts(made: lookup.Run) -> None:
         assert int((which & (one.fate == what_if.KEPT)).sum()) == languages.get(code, {"documents": 0})["documents"]
 
 
+LISTED: list[Any] = [
+    {"keywords": {"groups": ["cookie", "template"], "drop_any": ["cookie"], "keep_ratio": 0.3, "max_matches": 3}},
+    LAST,
+]
+
+
+@pytest.fixture(scope="module")
+def listed(tmp_path_factory: pytest.TempPathFactory) -> lookup.Run:
+    """Documents of which every other has a word of a list."""
+    folder = tmp_path_factory.mktemp("listed")
+    (folder / "in").mkdir()
+    words = (f"word{n} of{n} {'uses cookies' if n % 2 else 'read more'} {'read more ' * (n % 5)}" for n in range(200))
+    pq.write_table(pa.table({"id": [f"d{n}" for n in range(200)], "text": list(words)}), folder / "in/all.parquet")
+    return run(folder / "now", LISTED)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["keywords.keep_ratio=0"],
+        ["keywords.keep_ratio=0.1"],
+        ["keywords.keep_ratio=0.8", "keywords.max_matches=2"],
+        ["keywords.seed=3"],
+        ["keywords.drop_any=[template]"],
+    ],
+)
+def test_a_share_that_is_kept_by_its_id_is_drawn_again(listed: lookup.Run, arguments: list[str]) -> None:
+    rows, one = predicted(listed, *arguments)
+    name = "-".join(arguments).replace(".", "_").replace("=", "_")
+    truth = fates(run(Path(listed.root).parent.parent / name, LISTED, *arguments))
+    assert truth != fates(listed)
+    for place, fate, part in zip(rows.places.tolist(), one.fate.tolist(), one.at.tolist(), strict=True):
+        # What was dropped before `gopher_repetition` has no score of it.
+        assert fate == what_if.UNKNOWN or truth[place] == (one.pipeline.parts[part].entry if fate == 0 else None)
+    assert set(what_if.unknown_because(one)) <= {"gopher_repetition"}
+
+
 def test_what_a_language_had_is_told(made: lookup.Run) -> None:
     assert other_settings.current(made, "gopher_quality.zh.min_words") == 30
     assert other_settings.current(made, "gopher_quality.zh.max_mean_word_length") is None

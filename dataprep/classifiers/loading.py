@@ -27,7 +27,7 @@ def find(given: str) -> Found:
 
     A model without a card is one of another maker: its texts were lines, nothing more. Raises UsageError.
     """
-    path = models.located(given)
+    path = models.located(given, "train-classifier")
     if path.is_dir():
         card = path / CARD
         if not card.is_file():

@@ -25,20 +25,22 @@ def task(folder: str, step: int, n: int) -> None:
     from dataprep import plan as planning
     from dataprep.commit import QUARANTINED
     from dataprep.errors import UsageError
-    from dataprep.resume import step_path
+    from dataprep.resume import read_step
     from dataprep.store import Store
     from dataprep.text.warmup import prepare
     from dataprep.worker import run_task
 
     store = Store(folder)
-    saved = store.read_json(planning.PLAN)
+    saved = planning.saved(store)
     if saved is None:
-        raise UsageError(f"{folder}: no run was planned here; `dataprep plan --write` does")
+        unfit = "its plan is damaged or of another version of dataprep; `dataprep plan --write` makes it again"
+        missing = "no run was planned here; `dataprep plan --write` does"
+        raise UsageError(f"{folder}: {unfit if store.exists(planning.PLAN) else missing}")
     # The plan names the output as it was typed, perhaps relative to another folder than this one.
     made = planning.from_json(saved | {"pipeline": saved["pipeline"] | {"output": folder}})
     if step > len(made.steps):
         raise UsageError(f"step {step}: the plan has {len(made.steps)} steps")
-    tasks = store.read_json(step_path(made.steps[step - 1]))
+    tasks = read_step(store, made.steps[step - 1])
     if tasks is None or n >= len(tasks):
         raise UsageError(f"step {step} task {n}: there is no such task; the step has {len(tasks or ())}")
     prepare(lambda line: click.echo(line, err=True))

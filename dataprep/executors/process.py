@@ -76,7 +76,11 @@ def _serve(pipe: Any, plan_json: dict[str, Any], parent: int) -> None:
     from dataprep import plan as planning
     from dataprep.worker import StageFailed, probe, run_task
 
-    plan = planning.from_json(plan_json)
+    plan, unfit = None, ""
+    try:
+        plan = planning.from_json(plan_json)
+    except Exception as error:  # what it names may have gone since it was made: every task says so, and fails
+        unfit = _said(error)
 
     def notify(batch: int, rows: int, documents: int, size: int) -> None:
         pipe.send(("batch", batch, rows, documents, size))
@@ -90,6 +94,9 @@ def _serve(pipe: Any, plan_json: dict[str, Any], parent: int) -> None:
             return
         task, outputs, quarantine, search = message
         pipe.send(("begun",))
+        if plan is None:
+            pipe.send(("failed", unfit, None))
+            continue
         try:
             if search is None:
                 result: Any = run_task(plan, task, outputs, notify, quarantine)
@@ -98,11 +105,13 @@ def _serve(pipe: Any, plan_json: dict[str, Any], parent: int) -> None:
                 result = probe(plan, task, batch, (lo, hi), notify, quarantine)
         except StageFailed as error:
             pipe.send(("failed", str(error), error.batch))
-        except DataprepError as error:
-            pipe.send(("failed", str(error), None))
         except MemoryError:
             os._exit(137)  # as if the system had ended it: the document is looked for
         except Exception as error:  # a defect of ours or of a library: named, and the task fails
-            pipe.send(("failed", f"{type(error).__name__}: {error}".replace("\n", " "), None))
+            pipe.send(("failed", _said(error), None))
         else:
             pipe.send(("done", result))
+
+
+def _said(error: Exception) -> str:
+    return str(error) if isinstance(error, DataprepError) else f"{type(error).__name__}: {error}".replace("\n", " ")

@@ -237,7 +237,7 @@ def scorer(model: str, tokenizer: str | None, ccnet: bool | None) -> Scorer:
     `ccnet`: whether to normalise as CCNet does and count and round as it does; None: normalise as the model says.
     Raises UsageError, one line, for what is missing or does not belong together; InputError for a damaged file.
     """
-    file = models.located(model)
+    file = models.located(model, "train-lm")
     beside = file / TOKENIZER
     if file.is_dir():
         if not (file / MODEL).is_file():
@@ -245,7 +245,7 @@ def scorer(model: str, tokenizer: str | None, ccnet: bool | None) -> Scorer:
         file /= MODEL
     if tokenizer is None and beside.is_file():
         tokenizer = str(beside)
-    path = models.located(tokenizer) if tokenizer is not None else None
+    path = models.located(tokenizer, "train-tokenizer") if tokenizer is not None else None
     stamps = tuple(
         (str(one), one.stat().st_mtime_ns, one.stat().st_size)
         for some in (file, path)

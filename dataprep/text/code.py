@@ -206,7 +206,7 @@ def _encoded(offsets: Int64s, data: Bytes, ascii: Bytes, classes: Bytes, out: In
 def code_counts(text: TextBuffers) -> CodeCounts:
     """Counts over source files. Some 200 MB/s.
 
-    Encoded is what the three expressions of StarCoder2 (arXiv:2402.19173, appendix B.1) match, each for itself:
+    Encoded is what the three expressions of StarCoder2 (arXiv:2402.19173, section 2.1) match, each for itself:
     `[a-zA-Z0-9+/\\n=]{64,}`, `(?:\\b(?:0x|\\\\x)?[0-9a-fA-F]{2}(?:,|\\b\\s*)){8,}` and `(?:\\\\u[0-9a-fA-F]{4}){8,}`.
     """
     out = np.zeros((len(CodeCounts._fields), len(text.offsets) - 1), np.int64)

@@ -42,7 +42,7 @@ class Classifier(Scored):
     label: str
     """The label that is scored, with or without `__label__`."""
     min_score: Fraction | None = None
-    """Least score kept. LLaMA: .5."""
+    """Least score kept. LLaMA drops what is not classified as a reference and gives no number: .5 with two labels."""
     max_score: Fraction | None = None
     """Greatest score kept: for labels such as `toxic`."""
     pareto: Annotated[float, Field(gt=0)] | None = None

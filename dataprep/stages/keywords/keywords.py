@@ -66,7 +66,8 @@ class Keywords(Composite):
     """Lists and groups of which one match is enough to drop a document: C4's rule for offensive words."""
     keep_ratio: Fraction = 0.0
     """Share of the documents that `drop_any` would drop which is kept all the same, so that what is written about such
-    things is not lost. The id decides: runs agree, and a smaller share is part of a larger one. C4: 0."""
+    things is not lost. The id decides: runs agree, a smaller share is part of a larger one, and `dataprep what-if` can
+    tell what another would keep. C4: 0."""
     seed: int = 0
     """Another seed keeps others."""
 

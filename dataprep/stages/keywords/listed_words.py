@@ -16,8 +16,10 @@ from dataprep.stage import Example, Filter, Fraction
 class ListedWords(Filter):
     """Drop documents that have entries of word lists, or keep a share of them: the rule `drop_any` of `keywords`.
 
-    Compares counts that `keyword_counts` gave. The same in every language.
+    Compares counts that `keyword_counts` gave, and the id, which draws the share kept. The same in every language.
     """
+
+    compares: ClassVar[bool] = True
 
     columns: Annotated[dict[str, str], Field(min_length=1)]
     """Counts, and the reason to give for a document whose count is not 0; the first such column names it."""
@@ -32,7 +34,7 @@ class ListedWords(Filter):
     )
 
     def needs(self) -> tuple[str, ...]:
-        return tuple(self.columns)
+        return (*self.columns, schema.ID) if self.keep_ratio > 0 else tuple(self.columns)
 
     def defects(self) -> tuple[str, ...]:
         return tuple(dict.fromkeys(self.columns.values()))

@@ -18,8 +18,9 @@ class LineEdits(Scored):
     G.2), and documents that lose more than 5 % of their words by it.
 
     The paper names the rules with one example each; its patterns and its "mainly" are not published: those here are
-    ours. A line goes with its line break; blank lines stay. The first rule that a line meets counts it in the column
-    `<label>.<rule>`; the manifest has the sums by language and source.
+    ours. Of navigation it says "edit" where it says "discard" of the others, and DCLM's configuration removes only the
+    phrase; here the line goes, with its line break; blank lines stay. The first rule that a line meets counts it in the
+    column `<label>.<rule>`; the manifest has the sums by language and source.
 
     | rule | a line that | Chinese |
     |---|---|---|
@@ -39,13 +40,14 @@ class LineEdits(Scored):
     """Lists of phrases that remove lines, by name: files, installed models, or folders with a file for each language,
     read and matched as `keywords` does it. Chinese: substrings."""
     upper_ratio: Fraction = 0.5
-    """Most upper-case characters among the visible characters of a line kept: "mainly" (RefinedWeb gives no number).
-    Chinese: Han characters count as visible and never as upper case."""
+    """Most upper-case characters among the visible characters of a line kept: "mainly" (RefinedWeb gives no number;
+    DCLM's configuration .5, of all characters). Chinese: Han characters count as visible and never as upper case."""
     one_word_characters: Count = 2
     """Longest line, in characters, that is one word in Chinese, Thai, Lao, Burmese and Khmer: most Chinese words have
     two characters. Ours; 0 turns the rule off there."""
     short_words: Count = 10
-    """Most words of a line that `counter` and `navigation` may remove; RefinedWeb: 10. Chinese: characters."""
+    """Most words of a line that `counter` and `navigation` may remove; RefinedWeb: 10, of navigation alone. Chinese:
+    characters."""
     max_removed_word_ratio: Fraction | None = 0.05
     """Largest share of the words that the removed lines may hold; RefinedWeb: .05. Chinese: of the characters."""
 

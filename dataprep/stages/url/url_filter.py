@@ -4,11 +4,16 @@ from __future__ import annotations
 
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, Field, model_validator
 
 from dataprep.stage import Composite, Example, Part
 
-Files = Annotated[tuple[str, ...], BeforeValidator(lambda given: (given,) if isinstance(given, str) else given)]
+Files = Annotated[
+    tuple[str, ...],
+    BeforeValidator(
+        lambda given: (given,) if isinstance(given, str) else given, json_schema_input_type=str | tuple[str, ...]
+    ),
+]
 _LISTS = ("categories", "domains", "urls", "hard_words", "soft_words", "sub_words")
 
 
@@ -62,7 +67,19 @@ class UrlFilter(Composite):
     """Fewest different soft words that drop a URL. RefinedWeb and datatrove: 2."""
 
     paths: ClassVar[tuple[str, ...]] = _LISTS
-    examples: ClassVar[tuple[Example, ...]] = (Example({}, {"url": ["https://example.org/", None]}, [None, None]),)
+    examples: ClassVar[tuple[Example, ...]] = (
+        Example(
+            {"domains": "lists/domains.txt"},
+            {"url": ["https://www.example.org/", "https://example.com/", None]},
+            ["listed_domain", None, None],
+        ),
+    )
+
+    @model_validator(mode="after")
+    def _lists_are_there(self) -> UrlFilter:
+        if not any(getattr(self, name) for name in _LISTS):
+            raise ValueError(f"name at least one list: {', '.join(_LISTS[:-1])} or {_LISTS[-1]}")
+        return self
 
     def expand(self, label: str) -> list[Part]:
         settings: dict[str, Any] = {"prefix": label, "datatrove": self.profile == "datatrove"}
