@@ -48,7 +48,8 @@ class C4Quality(Scored):
     profile: Literal["multilingual", "datatrove", "dolma"] = "multilingual"
     """Whose rules: ours, in any script, or another system's, for English."""
     min_sentences: Count | None = 5
-    """Fewest sentences kept, of the lines that stay. C4 section 2.2: 5. Same for Chinese prose."""
+    """Fewest sentences kept, of the lines that stay. datatrove, and C4 section 2.2 as it is quoted: 5; C4's code
+    today: 3. Same for Chinese prose."""
     max_lorem_ipsum_lines: Count | None = 0
     """Most lines with the words lorem ipsum. C4 section 2.2: none. Same for Chinese."""
     max_curly_bracket_lines: Count | None = 0
@@ -59,7 +60,7 @@ class C4Quality(Scored):
     longest_word_chars: Count | None = 1000
     """Longest word of a line that stays, in characters. C4's code: 1000. Chinese characters are in no word."""
     shortest_line_words: Count | None = 3
-    """Fewest words of a line that stays. C4's code: 3 (its paper: 5, in earlier versions)."""
+    """Fewest words of a line that stays. datatrove, and C4 section 2.2 as it is quoted: 3; C4's code today: 5."""
     shortest_line_characters: Count | None = 5
     """The same for lines mostly in Chinese, Thai, Lao, Burmese or Khmer, where each letter is a word. Ours: of the
     lines that end with a stop 99 % are as long on three of five Chinese sites."""
