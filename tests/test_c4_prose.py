@@ -170,7 +170,12 @@ def test_marks_of_code_count_in_the_order_of_c4() -> None:
     """A line about cookies with a curly bracket drops the page, one about JavaScript does not; filler text does."""
     scoring = parts("c4_quality", {})[0].stage
     assert isinstance(scoring, Map)
-    texts = ["It does use cookies { here.", "It does use JavaScript { here.", "Lorem ipsum and JavaScript.", "It has {"]
+    texts: list[object] = [
+        "It does use cookies { here.",
+        "It does use JavaScript { here.",
+        "Lorem ipsum and JavaScript.",
+        "It has {",
+    ]
     made = scoring.columns(documents({"text": texts}))
     assert made["c4_quality.curly_bracket_lines"].to_pylist() == [1, 0, 0, 0]
     assert made["c4_quality.lorem_ipsum_lines"].to_pylist() == [0, 0, 1, 0]
