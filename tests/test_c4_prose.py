@@ -158,6 +158,11 @@ def test_the_longest_word_is_bounded_in_characters() -> None:
         assert left_of(line, longest_word_chars=3) == left_of(line, longest_word_chars=0) == ""
 
 
+@pytest.mark.parametrize("citation", ["[]", "[12]", "[edit]", "[citation needed]", "[编辑]", "[來源請求]"])
+def test_a_citation_goes_wherever_it_stands(citation: str) -> None:
+    assert left_of(f"{citation}It ends{citation} here.{citation}") == "It ends here."
+
+
 def test_each_rule_can_be_turned_off() -> None:
     text = "Home [1]\n使用 Cookie\nJavaScript"
     off: dict[str, Any] = {"only_stopped_lines": False, "shortest_line_words": None, "shortest_line_characters": None}
