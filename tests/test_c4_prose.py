@@ -140,12 +140,51 @@ def test_a_chinese_paragraph_is_no_long_word_and_a_blob_is() -> None:
     assert left_of("data:" + "QUJD" * 300 + ".\n" + prose) == prose
 
 
+@pytest.mark.parametrize("line", ["...", "。。。", "…", "⋯", "It was....", "今天。。。", "今天⋯⋯"])
+def test_an_ellipsis_ends_no_sentence(line: str) -> None:
+    any_length: dict[str, Any] = {"shortest_line_words": None, "shortest_line_characters": None}
+    assert left_of(line, **any_length) == ""
+
+
+def test_quotation_marks_end_sentences_and_brackets_and_apostrophes_do_not() -> None:
+    lines = {c: f"今天我们去公园{c}" for c in "\"＂”»›」』〞〟｣'’)）】》]〕"}
+    assert "".join(c for c, line in lines.items() if left_of(line)) == '"＂”»›」』〞〟｣'
+
+
+def test_the_longest_word_is_bounded_in_characters() -> None:
+    for word in ("éé-é", "𝐀𝐀𝐀𝐀", "a今天𝐀𝐀𝐀𝐀今"):
+        line = f"It is {word} so."
+        assert left_of(line, longest_word_chars=4) == line
+        assert left_of(line, longest_word_chars=3) == left_of(line, longest_word_chars=0) == ""
+
+
+@pytest.mark.parametrize("citation", ["[]", "[12]", "[edit]", "[citation needed]", "[编辑]", "[來源請求]"])
+def test_a_citation_goes_wherever_it_stands(citation: str) -> None:
+    assert left_of(f"{citation}It ends{citation} here.{citation}") == "It ends here."
+
+
 def test_each_rule_can_be_turned_off() -> None:
     text = "Home [1]\n使用 Cookie\nJavaScript"
     off: dict[str, Any] = {"only_stopped_lines": False, "shortest_line_words": None, "shortest_line_characters": None}
     assert left_of(text, **off, remove_policy_lines=False, remove_javascript_lines=False) == text.replace(" [1]", " ")
     assert left_of(text, **off) == "Home "
     assert left_of(text, **off, remove_citations=False) == "Home [1]"
+
+
+def test_marks_of_code_count_in_the_order_of_c4() -> None:
+    """A line about cookies with a curly bracket drops the page, one about JavaScript does not; filler text does."""
+    scoring = parts("c4_quality", {})[0].stage
+    assert isinstance(scoring, Map)
+    texts: list[object] = [
+        "It does use cookies { here.",
+        "It does use JavaScript { here.",
+        "Lorem ipsum and JavaScript.",
+        "It has {",
+    ]
+    made = scoring.columns(documents({"text": texts}))
+    assert made["c4_quality.curly_bracket_lines"].to_pylist() == [1, 0, 0, 0]
+    assert made["c4_quality.lorem_ipsum_lines"].to_pylist() == [0, 0, 1, 0]
+    assert made["text"].to_pylist() == [""] * 4
 
 
 def test_decisions_by_language() -> None:

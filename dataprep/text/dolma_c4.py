@@ -110,12 +110,15 @@ def edited(text: TextBuffers, *, fewest_words: int | None, only_stopped: bool) -
 def _moved(text: str, fewest: int, only_stopped: bool) -> str:
     """The same for a text with `İ`: characters stay where those of the lower-case text, by number, are in a line that
     stays."""
-    stays: list[bool] = []
+    left: list[str] = []
+    at = 0
     for line in text.lower().split("\n"):
+        behind = at + len(line) + 1
         bare = line.strip()
-        stay = (not only_stopped or bare.endswith((".", "?", "!", '"'))) and len(bare.split()) >= fewest
-        stays += [stay] * (len(line) + 1)
-    return "".join(c for c, stay in zip(text, stays, strict=False) if stay)
+        if (not only_stopped or bare.endswith((".", "?", "!", '"'))) and len(bare.split()) >= fewest:
+            left.append(text[at:behind])
+        at = behind
+    return "".join(left)
 
 
 def warm(text: TextBuffers) -> None:

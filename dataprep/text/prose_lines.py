@@ -14,7 +14,7 @@ from dataprep.text.kernel import kernel
 from dataprep.text.line_phrases import Phrases, cached, phrases_at
 from dataprep.text.spans import Bytes, Int, Int32s, Int64s, Spans, TextBuffers
 from dataprep.text.tables import CLOSING, HAN, HIRAGANA, KATAKANA, MARK, SOUTH_EAST_ASIAN, SPACE, STOP, WIDE_STOP
-from dataprep.text.utf8 import before, code_point, count_chars, width
+from dataprep.text.utf8 import before, code_point, width
 
 LONG_WORD, WITHOUT_STOP, FEW_WORDS, JAVASCRIPT, POLICY, CITATIONS, LOREM, CURLY = range(8)
 """Columns of `Edited.counts`: lines removed by each rule; citations removed; lines with lorem ipsum; lines with a curly
@@ -47,14 +47,13 @@ class Edited(NamedTuple):
 @kernel
 def _has_long_word(data: Bytes, i: Int, stop: Int, longest: Int, classes: Bytes) -> bool:
     """Is there a run of more than `longest` characters without white space and without scripts that write none?"""
-    begin = i
+    chars = 0
     while i < stop:
         w = width(data, i, stop)
         kind = classes[code_point(data, i, w)]
         i += w
-        if kind in (SPACE, HAN, HIRAGANA, KATAKANA, SOUTH_EAST_ASIAN):
-            begin = i
-        elif i - begin > longest and count_chars(data, begin, i) > longest:
+        chars = 0 if kind in (SPACE, HAN, HIRAGANA, KATAKANA, SOUTH_EAST_ASIAN) else chars + 1
+        if chars > longest:
             return True
     return False
 
