@@ -30,7 +30,8 @@ def finished(store: Store, name: str, file: str, made_from: str) -> dict[str, An
     card = held(store, name)
     if card.get("fingerprint") != made_from:
         return None
-    return card if card.get("sha256") == store.sha256(file) else None
+    made = store.sha256(file)
+    return card if made is not None and card.get("sha256") == made else None
 
 
 def publish(store: Store, name: str, card: dict[str, Any]) -> None:

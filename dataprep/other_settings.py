@@ -14,6 +14,7 @@ import yaml
 from dataprep.errors import UsageError
 from dataprep.lookup import Run, recorded
 from dataprep.pipeline import Pipeline, Placed
+from dataprep.scored import Scored
 from dataprep.stage import Filter
 from dataprep.stages.quality.thresholds import Thresholds
 from dataprep.yaml_file import Loader
@@ -85,7 +86,8 @@ def current(run: Run, target: str) -> Any:
     stage = next(entry.stage for entry in run.pipeline.entries if entry.label == label)
     held: Any = stage.asked()
     if len(keys) == 2 and keys[1] in held and keys[1] not in (held.get(keys[0]) or {}):
-        return getattr(stage, "language_defaults", {}).get(keys[0], {}).get(keys[1], held[keys[1]])
+        own = stage.bounds_by_language() if isinstance(stage, Scored) else {}
+        return own.get(keys[0], {}).get(keys[1], held[keys[1]])
     for key in keys:
         held = held.get(key) if isinstance(held, dict) else None
     return held

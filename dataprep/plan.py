@@ -410,29 +410,37 @@ def warnings(plan: Plan) -> list[str]:
             found.append(
                 f"{names}: filters after {part.entry} can drop a kept copy whose duplicates are gone; put them before"
             )
-    return found + _without_language(plan)
+    return found + _without_language(plan)[0]
 
 
-def _without_language(plan: Plan) -> list[str]:
-    """Entries with bounds for languages that no document has."""
+def _without_language(plan: Plan) -> tuple[list[str], list[str]]:
+    """(warnings of entries with bounds for languages that no document has, notes of those whose own bounds differ by
+    language)."""
     if schema.LANGUAGE in plan.source_columns.names:
-        return []
-    own = {label: stage.model_extra for label, stage in plan.pipeline.entries if isinstance(stage, Scored)}
-    found = {}
+        return [], []
+    scored = {label: stage for label, stage in plan.pipeline.entries if isinstance(stage, Scored)}
+    asked: dict[str, list[str]] = {}
+    differ: dict[str, None] = {}
     for part in plan.pipeline.parts:
         if isinstance(part.stage, Map) and schema.LANGUAGE in part.stage.gives():
             break
-        if codes := own.get(part.entry):
-            found[part.entry] = (
-                f"{part.entry}: bounds for {', '.join(map(repr, codes))} are never used, since no document has a "
-                "language there; put the stage `language` before it"
-            )
-    return list(found.values())
+        if stage := scored.get(part.entry):
+            asked |= {part.entry: list(stage.model_extra)} if stage.model_extra else {}
+            differ |= {part.entry: None} if stage.bounds_by_language() else {}
+    why = "no document has a language there; put the stage `language` before it"
+    if plan.pipeline.source_kind == "jsonl":
+        why += " (a key `language` of JSON Lines goes into `metadata`)"
+    warned = [
+        f"{label}: bounds for {', '.join(map(repr, codes))} are never used: {why}" for label, codes in asked.items()
+    ]
+    noted = [f"{label}: judges all languages by the same bounds: {why}" for label in differ if label not in asked]
+    return warned, noted
 
 
 def notes(plan: Plan) -> list[str]:
     """What settings amount to, as the stages put it; which large inputs are one task each."""
     found = [f"{label}: {line}" for label, stage in plan.pipeline.entries for line in stage.notes()]
+    found += _without_language(plan)[1]
     whole = _not_split(plan)
     if whole:
         more = f" and {len(whole) - NAMED} more" if len(whole) > NAMED else ""

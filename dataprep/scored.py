@@ -71,10 +71,11 @@ class Scored(Composite):
         if not isinstance(given, Mapping):
             return given
         profile = cls.profiles.get(str(given.get("profile")))
+        wrong = _not_of(given.get("profile", getattr(cls.model_fields.get("profile"), "default", None)))
         absent = set(cls._thresholds()) - {limit.field for limit in (cls if profile is None else profile).limits}
         rules = [((), given), *(((key,), value) for key, value in given.items() if isinstance(value, Mapping))]
         errors: list[InitErrorDetails] = [
-            {"type": _NOT_OF_PROFILE, "loc": (*at, name), "input": values[name]}
+            {"type": wrong, "loc": (*at, name), "input": values[name]}
             for at, values in rules
             for name in sorted(absent & values.keys())
             if values[name] is not None
@@ -82,7 +83,7 @@ class Scored(Composite):
         if profile is not None:
             other = cls.model_fields.keys() - {"profile", *cls._thresholds(), *profile.settings}
             errors += [
-                {"type": _NOT_OF_PROFILE, "loc": (name,), "input": given[name]}
+                {"type": wrong, "loc": (name,), "input": given[name]}
                 for name in sorted(other & given.keys())
                 if to_jsonable_python(given[name]) != to_jsonable_python(cls.model_fields[name].default)
             ]
@@ -140,6 +141,10 @@ class Scored(Composite):
     def _profile(self) -> Profile | None:
         return self.profiles.get(getattr(self, "profile", ""))
 
+    def bounds_by_language(self) -> Mapping[str, Mapping[str, float | None]]:
+        """Thresholds by language that differ from the plain ones without being asked for."""
+        return self.language_defaults if self._profile() is None else {}
+
     def expand(self, label: str) -> list[Part]:
         profile = self._profile()
         own = set(type(self).model_fields) - {"profile", *self._thresholds()}
@@ -152,7 +157,7 @@ class Scored(Composite):
     def rules(self, label: str) -> list[dict[str, Any]]:
         """The limits with this config's bounds, as settings of the `thresholds` stage; a rule that is off is absent."""
         profile = self._profile()
-        defaults = self.language_defaults if profile is None else {}
+        defaults = self.bounds_by_language()
         given: dict[str, dict[str, float | None]] = self.model_extra or {}
         bounds = {code: {**defaults.get(code, {}), **given.get(code, {})} for code in sorted({*defaults, *given})}
         found = []
@@ -166,7 +171,12 @@ class Scored(Composite):
         return found
 
 
-_NOT_OF_PROFILE = PydanticCustomError("not_of_profile", "is no rule or setting of this profile; leave it out")
+def _not_of(profile: object) -> PydanticCustomError:
+    return PydanticCustomError(
+        "not_of_profile", "is no rule or setting of `profile: {profile}`; leave it out", {"profile": str(profile)}
+    )
+
+
 _SAME_FOR_ALL = PydanticCustomError(
     "same_for_every_language", "shapes a score, which is the same for every language; only thresholds can differ"
 )
@@ -174,6 +184,7 @@ _SAME_FOR_ALL = PydanticCustomError(
 
 def _inside(key: str, error: ErrorDetails) -> InitErrorDetails:
     """The same error, one level deeper."""
-    kind: Any = _NOT_OF_PROFILE if error["type"] == _NOT_OF_PROFILE.type else error["type"]
-    details: InitErrorDetails = {"type": kind, "loc": (key, *error["loc"]), "input": error["input"]}
+    if error["type"] == "not_of_profile":
+        return {"type": _not_of(error["ctx"]["profile"]), "loc": (key, *error["loc"]), "input": error["input"]}
+    details: InitErrorDetails = {"type": error["type"], "loc": (key, *error["loc"]), "input": error["input"]}
     return {**details, "ctx": error["ctx"]} if "ctx" in error else details

@@ -90,6 +90,8 @@ _BOUNDS = {
     "less_than": "must be less than {lt}",
 }
 """The same for numbers out of bounds."""
+_CONSTANTS = {"None": "null", "True": "true", "False": "false"}
+"""Python's, as YAML writes them."""
 
 
 def _explain(cls: type[BaseModel], error: ValidationError) -> str:
@@ -106,6 +108,6 @@ def _explain(cls: type[BaseModel], error: ValidationError) -> str:
     limits = {name: f"{n:g}" if isinstance(n, float) else n for name, n in problem.get("ctx", {}).items()}
     bound = _BOUNDS.get(problem["type"], "").format(**limits)
     message = bound or _PLAIN.get(problem["type"]) or problem["msg"].removeprefix("Value error, ")
-    given = repr(problem["input"])
+    given = _CONSTANTS.get(repr(problem["input"]), repr(problem["input"]))
     shown = f" (got {given})" if path and len(given) < 60 else ""
     return f"{inside}{key + ': ' if key else ''}{message[:1].lower() + message[1:]}{shown}"

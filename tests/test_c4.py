@@ -21,7 +21,7 @@ from odd_text import PIECES, buffers, odd_text
 from dataprep.documents import documents
 from dataprep.stage import Filter, Map
 from dataprep.text import spacy_sentences
-from dataprep.text.c4_lines import edited, stripped
+from dataprep.text.datatrove_c4 import edited, stripped
 from dataprep.text.datatrove_marks import VISIBLE, marks
 from dataprep.text.line_counts import nth_longest_line
 from dataprep.text.symbol_lines import without_symbol_lines

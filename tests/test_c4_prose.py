@@ -38,11 +38,13 @@ def role(c: str) -> int:
 
 def stopped(line: str) -> bool:
     rest = line
-    while rest and (role(rest[-1]) == tables.CLOSING or script(rest[-1]) == tables.MARK):
+    behind = (tables.MARK, tables.OTHER)
+    while rest and (role(rest[-1]) == tables.CLOSING or script(rest[-1]) in behind or rest[-1] in "*_"):
         rest = rest[:-1]
-    quoted = any(c in '"＂”»›」』〞〟｣' for c in line[len(rest) :])
+    closing = [c for c in line[len(rest) :] if role(c) == tables.CLOSING]
     if rest and role(rest[-1]) in (tables.STOP, tables.WIDE_STOP):
-        return rest != line or not rest.endswith(("...", "。。。", "…", "⋯"))
+        return closing != [] or not rest.endswith(("...", "。。。", "…", "⋯"))
+    quoted = any(c in '"＂”»›」』〞〟｣' for c in closing)
     return quoted or (rest != "" and script(rest[-1]) == tables.SOUTH_EAST_ASIAN)
 
 
@@ -83,8 +85,8 @@ def slow_edit(text: str, longest: int, fewest: int, characters: int) -> tuple[st
 
 _PARTS = (*PIECES, *"[]{", "[1]", "[]", "[٣]", "[edit]", "[编辑]", "[來源請求]", "[citation needed]", "[12", ".", "!",
           '"', "...", "。。。", "……", "。」", "”", "’", ")", "\n", "\n", "；", "। ", "ไทย", "กา่", "❗\ufe0f", "x" * 21,
-          "JavaScript", "Lorem ipsum", "使用 Cookie", "隱私政策", "Terms of Use", "one two three four. ",
-          "今天天气很好。")  # fmt: skip
+          "JavaScript", "Lorem ipsum", "使用 Cookie", "隱私政策", "**", "_", "\u200b", "Terms of Use",
+          "one two three four. ", "今天天气很好。")  # fmt: skip
 some_text = st.lists(st.sampled_from(_PARTS), max_size=40).map("".join)
 
 
@@ -116,6 +118,7 @@ def left_of(text: str, **config: object) -> str:
         "The cat sat down.", "Is it the cat?", 'She said "it is so"', "“He sat down.”", "It sat (and slept.)",
         "今天我们去公园。", "你今天去不去？", "“今天我们去公园。”", "他说：「我们不去」", "第一，甲方付清货款；",
         "यह एक बिल्ली है।", "هل هذه قطة كبيرة؟", "วันนี้อากาศดีมาก", "犬は庭にいました。", "고양이가 매트 위에 앉았다.",
+        "**今天我们去公园。**", "_The cat sat down._", "The cat sat down.\u200b", "**他说：「我们不去。」**",
     ],
 )  # fmt: skip
 def test_prose_stays(line: str) -> None:
@@ -126,7 +129,8 @@ def test_prose_stays(line: str) -> None:
     "line",
     [
         "The cat sat down", "Read all about it...", "Read all about it…", "They were the dogs'", "It sat (and slept)",
-        "今天我们去公园", "他说了很多很多……", "他说了很多很多。。。", "《红楼梦》与《三国演义》", "首页 > 新闻 > 国内",
+        "今天我们去公园", "**今天我们去公园**", "*Read all about it...*", "他说了很多很多……", "他说了很多很多…\ufe0f",
+        "他说了很多很多。。。", "《红楼梦》与《三国演义》", "首页 > 新闻 > 国内",
         "好的。", "It sat.", "本站受隐私政策约束。", "請先啟用 JavaScript 再試。", "本网站使用 Cookie 改善体验。",
     ],
 )  # fmt: skip

@@ -112,7 +112,9 @@ def test_bounds_for_a_language_that_no_document_has_are_warned_of(tmp_path: Path
     (told,) = warnings(make_plan(write_pipeline(tmp_path, [bounds, "language"])))
     assert "put the stage `language` before it" in told
     assert warnings(make_plan(write_pipeline(tmp_path, ["language", bounds]))) == []
-    assert warnings(make_plan(write_pipeline(tmp_path, ["gopher_quality"]))) == []
+    plain = make_plan(write_pipeline(tmp_path, ["gopher_quality", {"gopher_repetition": {"profile": "datatrove"}}]))
+    assert warnings(plain) == []
+    assert [note.partition(": judges all languages")[0] for note in notes(plain)] == ["gopher_quality"]
     pq.write_table(pa.table({"text": ["one"], "language": ["zh"]}), tmp_path / "own.parquet")
     own = {"source": {"parquet": str(tmp_path / "own.parquet")}}
     assert warnings(make_plan(write_pipeline(tmp_path, [bounds], **own))) == []

@@ -96,7 +96,7 @@ def test_defaults_are_those_of_the_fields() -> None:
     ],
 )
 def test_what_a_profile_does_not_have_is_refused(stage: str, config: dict[str, object], at: str) -> None:
-    with pytest.raises(UsageError, match=f"{at}.* is no rule or setting of this profile"):
+    with pytest.raises(UsageError, match=f"{at}.* is no rule or setting of `profile: "):
         parts(stage, {"profile": "datatrove", **config})
 
 

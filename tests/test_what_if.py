@@ -287,6 +287,13 @@ def test_the_command_shows_values_languages_and_who_moves(made: lookup.Run) -> N
     assert all(row["value"] < 125 for row in told["moved"] if row["reason"] == "too_few_words")
 
 
+def test_a_plain_bound_says_which_languages_have_their_own(made: lookup.Run) -> None:
+    shown = dataprep("what-if", made.root, "gopher_quality.max_mean_word_length=8").stdout
+    assert "zh: has a bound of its own" in shown
+    assert "gopher_quality.zh.max_mean_word_length" in shown
+    assert "a bound of its own" not in dataprep("what-if", made.root, "gopher_quality.max_hash_ratio=0.2").stdout
+
+
 def test_excerpts_are_masked(tmp_path: Path) -> None:
     text = "Write to jane.doe@uni-bonn.de or call 212 555 0187 when you have read this page to its very end. "
     given = [

@@ -111,12 +111,30 @@ def _page(run: Run, rows: Rows, now: Outcome, outcomes: Sequence[Outcome], count
         lines += ["", ruled(grid, right=tuple(range(1, len(grid[0]))))]
         if len(held) > len(names):
             lines.append(f"and {len(held) - len(names)} more; --json shows all")
-    notes = [note for one in outcomes for note in _notes(one, named=len(outcomes) > 1)]
+    notes = [*_untouched(run, rows, targets)]
+    notes += [note for one in outcomes for note in _notes(one, named=len(outcomes) > 1)]
     if any((one.fate == UNKNOWN).any() for one in outcomes):
         notes.append("+N? are the documents unknown until rerun")
     if counts is not None and any(total(rows, one.fate == KEPT, counts).uncounted for one in outcomes):
         notes.append("tokens+: those of newly kept documents are not known")
     return "\n".join([*lines, *([""] if notes else []), *notes])
+
+
+def _untouched(run: Run, rows: Rows, targets: Sequence[str]) -> Iterator[str]:
+    """Plain bounds do not reach languages that have their own."""
+    from dataprep.scored import Scored
+    from dataprep.what_if import groups
+
+    stages = {entry.label: entry.stage for entry in run.pipeline.entries}
+    for target in targets:
+        label, _, key = target.partition(".")
+        stage = stages.get(label)
+        if isinstance(stage, Scored):
+            own = {**stage.bounds_by_language(), **(stage.model_extra or {})}
+            codes = [code for code in groups(rows.languages) if key in own.get(code, {})]
+            if codes:
+                named = ", ".join(f"{label}.{code}.{key}" for code in codes)
+                yield f"{', '.join(codes)}: has a bound of its own, which {target} leaves as it is: {named}"
 
 
 def _cell(rows: Rows, one: Outcome, mine: Any) -> str:

@@ -9,11 +9,10 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from dataprep.text import tables
-from dataprep.text.c4_lines import words_up_to
 from dataprep.text.citations import brackets_in
 from dataprep.text.kernel import kernel
 from dataprep.text.line_phrases import Phrases, cached, phrases_at
-from dataprep.text.lines import drop_space, line_end, skip_space
+from dataprep.text.lines import drop_space, line_end, skip_space, words_up_to
 from dataprep.text.literal import holding
 from dataprep.text.spans import Bytes, Int, Int32s, Int64s, TextBuffers
 

@@ -57,6 +57,25 @@ def drop_space(data: Bytes, i: Int, first: Int, classes: Bytes) -> Int:
 
 
 @kernel
+def words_up_to(data: Bytes, i: Int, stop: Int, most: Int, classes: Bytes) -> Int:
+    """Words of `str.split` in `data[i:stop]`, which does not begin with white space, no more than `most`."""
+    words: Int = np.int64(0)
+    while i < stop and words < most:
+        words += 1
+        while i < stop:
+            b = data[i]
+            if 0x20 < b < 0x80:
+                i += 1
+                continue
+            w = width(data, i, stop)
+            if classes[code_point(data, i, w)] == SPACE:
+                break
+            i += w
+        i = skip_space(data, i, stop, classes)
+    return words
+
+
+@kernel
 def _count_newlines(data: Bytes, start: Int, stop: Int) -> Int:
     n = 0
     for b in data[start:stop]:

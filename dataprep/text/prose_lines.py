@@ -1,4 +1,4 @@
-"""C4's line rules in any script: which lines of a text are prose, without their citations, and why others go."""
+"""C4's line rules in most scripts: which lines of a text are prose, without their citations, and why others go."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from dataprep.text.citations import Marks, brackets_in, marks, without_citations
 from dataprep.text.kernel import kernel
 from dataprep.text.line_phrases import Phrases, cached, phrases_at
 from dataprep.text.spans import Bytes, Int, Int32s, Int64s, Spans, TextBuffers
-from dataprep.text.tables import CLOSING, HAN, HIRAGANA, KATAKANA, MARK, SOUTH_EAST_ASIAN, SPACE, STOP, WIDE_STOP
+from dataprep.text.tables import CLOSING, HAN, HIRAGANA, KATAKANA, MARK, OTHER, SOUTH_EAST_ASIAN, SPACE, STOP, WIDE_STOP
 from dataprep.text.utf8 import before, code_point, width
 
 LONG_WORD, WITHOUT_STOP, FEW_WORDS, JAVASCRIPT, POLICY, CITATIONS, LOREM, CURLY = range(8)
@@ -61,18 +61,20 @@ def _has_long_word(data: Bytes, i: Int, stop: Int, longest: Int, classes: Bytes)
 @kernel
 def _stopped(data: Bytes, a: Int, z: Int, classes: Bytes, roles: Bytes) -> bool:
     """Does the line `data[a:z]` end as a sentence does: with a stop, also inside closing marks, with a closing
-    quotation mark, or in a script that writes no stops, and not with an ellipsis?"""
+    quotation mark, or in a script that writes no stops, and not with an ellipsis? Markdown's emphasis around it and
+    characters that nobody sees are looked through."""
     i = z
-    quoted = False
+    quoted, closed = False, False
     while i > a:
         j = before(data, i, a)
         c = code_point(data, j, width(data, j, i))
         if roles[c] == CLOSING:
+            closed = True
             # Single quotation marks are apostrophes too.
             quoted |= c in (0x22, 0xBB, 0x201D, 0x203A, 0x300D, 0x300F, 0x301E, 0x301F, 0xFF02, 0xFF63)
-        elif classes[c] != MARK:
+        elif classes[c] not in (MARK, OTHER) and c not in (0x2A, 0x5F):
             if roles[c] in (STOP, WIDE_STOP):
-                if i < z:
+                if closed:
                     return True
                 if c in (0x2026, 0x22EF):
                     return False

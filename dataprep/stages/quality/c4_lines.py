@@ -1,4 +1,4 @@
-"""Remove lines by the rules of C4, in any script, and score what is left."""
+"""Remove lines by the rules of C4, in most scripts, and score what is left."""
 
 from __future__ import annotations
 

@@ -79,7 +79,7 @@ class C4LinesDatatrove(Map):
         return tuple(f"{self.prefix}.{name}" for name in _REMOVED)
 
     def columns(self, docs: Documents) -> dict[str, pa.Array]:
-        from dataprep.text import c4_lines as c4
+        from dataprep.text import datatrove_c4 as c4
         from dataprep.text.spacy_sentences import spacy_sentences
         from dataprep.text.spans import text_buffers
 

@@ -26,8 +26,8 @@ class C4Quality(Scored):
     white space at both ends and citations go.
 
     A line is prose if it ends as sentences do in its script: with a stop, `.` `?` `!` `。` `？` `！` `；` `।` `؟` and
-    their kin, also before closing quotation marks and brackets, or with a closing quotation mark. Ellipses end none,
-    `...` `…` `。。。`. Thai, Lao, Khmer and Burmese write sentences without stops: a line that ends with one of
+    their kin, also before closing quotation marks and brackets, or with a closing quotation mark; Markdown's emphasis around
+    it does not matter. Ellipses end none, `...` `…` `。。。`. Thai, Lao, Khmer and Burmese write sentences without stops: a line that ends with one of
     their letters stays.
 
     Chinese: sentences end at 。？！；… without white space. A paragraph is no long word, whatever its length. Lines
@@ -48,7 +48,7 @@ class C4Quality(Scored):
     """
 
     profile: Literal["multilingual", "datatrove", "dolma"] = "multilingual"
-    """Whose rules: ours, in any script, or another system's, for English."""
+    """Whose rules: ours, in most scripts, or another system's, for English."""
     min_sentences: Count | None = 5
     """Fewest sentences kept, of the lines that stay. datatrove, and C4 section 2.2 as it is quoted: 5; C4's code
     today: 3. Same for Chinese prose."""

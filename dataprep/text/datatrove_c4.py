@@ -13,7 +13,7 @@ from dataprep.text.citations import Marks, brackets_in, marks, without_citations
 from dataprep.text.kernel import kernel
 from dataprep.text.line_breaks import split_line_end
 from dataprep.text.line_phrases import Phrases, cached, phrases_at
-from dataprep.text.lines import drop_space, skip_space
+from dataprep.text.lines import drop_space, skip_space, words_up_to
 from dataprep.text.literal import holding
 from dataprep.text.spans import Bools, Bytes, Int, Int32s, Int64s, TextBuffers, text_buffers
 from dataprep.text.tables import SPACE
@@ -55,25 +55,6 @@ def _has_long_word(data: Bytes, i: Int, stop: Int, longest: Int, classes: Bytes)
             begin = i + w
         i += w
     return bool(stop - begin > longest and count_chars(data, begin, stop) > longest)
-
-
-@kernel
-def words_up_to(data: Bytes, i: Int, stop: Int, most: Int, classes: Bytes) -> Int:
-    """Words of `str.split` in `data[i:stop]`, which does not begin with white space, no more than `most`."""
-    words: Int = np.int64(0)
-    while i < stop and words < most:
-        words += 1
-        while i < stop:
-            b = data[i]
-            if 0x20 < b < 0x80:
-                i += 1
-                continue
-            w = width(data, i, stop)
-            if classes[code_point(data, i, w)] == SPACE:
-                break
-            i += w
-        i = skip_space(data, i, stop, classes)
-    return words
 
 
 @kernel
