@@ -26,9 +26,9 @@ class C4Quality(Scored):
     white space at both ends and citations go.
 
     A line is prose if it ends as sentences do in its script: with a stop, `.` `?` `!` `。` `？` `！` `；` `।` `؟` and
-    their kin, also before closing quotation marks and brackets, or with a closing quotation mark; Markdown's emphasis around
-    it does not matter. Ellipses end none, `...` `…` `。。。`. Thai, Lao, Khmer and Burmese write sentences without stops: a line that ends with one of
-    their letters stays.
+    their kin, also before closing quotation marks and brackets, or with a closing quotation mark; Markdown's emphasis
+    around it does not matter. Ellipses end none, `...` `…` `。。。`. Thai, Lao, Khmer and Burmese write sentences
+    without stops: a line that ends with one of their letters stays.
 
     Chinese: sentences end at 。？！；… without white space. A paragraph is no long word, whatever its length. Lines
     that end with …… go, as truncated headings do, and so does dialogue that trails off, unless a quotation mark closes
