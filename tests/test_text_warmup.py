@@ -1,4 +1,4 @@
-"""Kernels compile once per machine, with one announcement, however many processes ask at once."""
+"""Kernels compile once per machine, with one announcement, however many processes ask at once; none in mid-run."""
 
 from __future__ import annotations
 
@@ -26,6 +26,27 @@ warmup.compile_all()
 from dataprep.text.words import _words
 print(sum(_words.stats.cache_hits.values()), sum(_words.stats.cache_misses.values()))
 """
+EXAMPLES = """
+import sys, tempfile
+from pathlib import Path
+from numba.core.dispatcher import Dispatcher
+from chain import apply, parts
+from dataprep import catalog
+from dataprep.documents import documents
+from dataprep.text import warmup
+
+def forms():
+    modules = [module for name, module in sys.modules.items() if name.startswith("dataprep.text.")]
+    kernels = {v for module in modules for v in vars(module).values() if isinstance(v, Dispatcher)}
+    return {(k.__module__, k.__name__, str(types)) for k in kernels for types in k.overloads}
+
+warmup.compile_all()
+before = forms()
+for name in catalog.stage_names():
+    for example in catalog.stage(name).examples:
+        apply(parts(name, example.config), documents(example.given), Path(tempfile.mkdtemp(dir=sys.argv[1])))
+print(len(before) > 100, *sorted(forms() - before))
+"""
 
 
 def start(home: Path, code: str) -> subprocess.Popen[str]:
@@ -48,6 +69,13 @@ def test_every_module_is_compiled() -> None:
     warmup.prepare(print)
     compiled_here = {path.name.split(".")[0] for path in compiled.folder().glob("*/*.nbc")}
     assert set(warmup.kernel_modules()) <= compiled_here
+
+
+def test_no_stage_compiles_in_mid_run(tmp_path: Path) -> None:
+    """What is warmed are the kernels as stages call them, also by the types of their arrays."""
+    code = f"import sys; sys.path.insert(0, {str(Path(__file__).parent)!r})\n{EXAMPLES}"
+    run = subprocess.run([sys.executable, "-c", code, str(tmp_path)], capture_output=True, text=True, check=True)
+    assert run.stdout == "True\n"
 
 
 def test_every_module_with_kernels_takes_part() -> None:
