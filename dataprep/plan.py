@@ -100,6 +100,13 @@ class Plan(NamedTuple):
         return GROUP_TASKS * _task_bytes(self.pipeline)
 
     @property
+    def modules(self) -> list[str]:
+        """Where the source and the stages are written."""
+        return sorted(
+            {type(part).__module__ for part in (self.pipeline.source, *(p.stage for p in self.pipeline.parts))}
+        )
+
+    @property
     def fingerprint(self) -> str:
         """Of the corpus, or of what is built in its place: everything that shapes its bytes."""
         if self.pipeline.kind != DOCUMENTS:

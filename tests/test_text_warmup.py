@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import subprocess
 import sys
@@ -26,6 +27,23 @@ warmup.compile_all()
 from dataprep.text.words import _words
 print(sum(_words.stats.cache_hits.values()), sum(_words.stats.cache_misses.values()))
 """
+NEEDED = """
+from dataprep.text import warmup
+warmup.prepare(print, ["dataprep.text.moving", "dataprep.text.lines"])
+"""
+# Both have read the index before one of them writes it, if nothing keeps them from it.
+SAVE = """
+import sys, time
+from numba.core.caching import IndexDataCacheFile as Index
+from kernel_of_two_forms import twice
+save = Index._save_index
+Index._save_index = lambda *given: (time.sleep(1), save(*given))
+assert twice({}) == {}
+"""
+BOTH = """
+from kernel_of_two_forms import twice
+print(twice(21), twice(1.5), sum(twice.stats.cache_hits.values()), sum(twice.stats.cache_misses.values()))
+"""
 EXAMPLES = """
 import sys, tempfile
 from pathlib import Path
@@ -49,10 +67,12 @@ print(len(before) > 100, *sorted(forms() - before))
 """
 
 
-def start(home: Path, code: str) -> subprocess.Popen[str]:
+def start(home: Path, code: str, folder: Path | None = None) -> subprocess.Popen[str]:
+    """In `folder`, where Python looks for modules first."""
     environment = {**os.environ, "DATAPREP_HOME": str(home)}
+    command = [sys.executable, "-c", code]
     return subprocess.Popen(
-        [sys.executable, "-c", code], env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        command, cwd=folder, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )
 
 
@@ -63,6 +83,32 @@ def test_two_processes_compile_once(tmp_path: Path) -> None:
     assert start(tmp_path, PREPARE).communicate(timeout=60) == ("", "")
     assert {"lines", "words"} <= {path.name.split(".")[0] for path in tmp_path.glob("kernels/*/*/*.nbc")}
     assert start(tmp_path, COMPILED).communicate(timeout=60) == ("1 0\n", "")
+
+
+def test_only_what_is_needed_is_compiled(tmp_path: Path) -> None:
+    assert "compiling text kernels" in start(tmp_path, NEEDED).communicate(timeout=300)[0]
+    ready = {path.stem for path in tmp_path.glob("kernels/*/*.ready")}
+    assert ready == {"hashes", "lines", "moving", "utf8"}
+    assert start(tmp_path, NEEDED).communicate(timeout=60) == ("", "")
+
+
+def test_a_module_that_another_process_compiles_is_left_to_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(compiled, "folder", lambda: tmp_path)
+    with open(tmp_path / "utf8.lock", "w") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        warmup._take("utf8", wait=False)
+        assert not (tmp_path / "utf8.ready").exists()
+    warmup._take("utf8", wait=False)
+    assert (tmp_path / "utf8.ready").exists()
+
+
+def test_two_processes_save_two_forms_of_one_kernel(tmp_path: Path) -> None:
+    (tmp_path / "kernel_of_two_forms.py").write_text(
+        "from dataprep.text.kernel import kernel\n\n@kernel\ndef twice(x):\n    return x + x\n"
+    )
+    for process in [start(tmp_path, SAVE.format(*pair), folder=tmp_path) for pair in ((21, 42), (1.5, 3.0))]:
+        assert process.communicate(timeout=60) == ("", "")
+    assert start(tmp_path, BOTH, folder=tmp_path).communicate(timeout=60) == ("42 3.0 2 0\n", "")
 
 
 def test_every_module_is_compiled() -> None:
