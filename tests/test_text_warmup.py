@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -30,6 +31,15 @@ print(sum(_words.stats.cache_hits.values()), sum(_words.stats.cache_misses.value
 NEEDED = """
 from dataprep.text import warmup
 warmup.prepare(print, ["dataprep.text.moving", "dataprep.text.lines"])
+"""
+ONE = """
+from dataprep.text import warmup
+warmup.prepare(print, ["dataprep.text.moving"])
+"""
+HITS = """
+warmup._warm("moving")
+from dataprep.text.moving import _moved
+print(sum(_moved.stats.cache_hits.values()), sum(_moved.stats.cache_misses.values()))
 """
 # Both have read the index before one of them writes it, if nothing keeps them from it.
 SAVE = """
@@ -83,6 +93,15 @@ def test_two_processes_compile_once(tmp_path: Path) -> None:
     assert start(tmp_path, PREPARE).communicate(timeout=60) == ("", "")
     assert {"lines", "words"} <= {path.name.split(".")[0] for path in tmp_path.glob("kernels/*/*/*.nbc")}
     assert start(tmp_path, COMPILED).communicate(timeout=60) == ("1 0\n", "")
+
+
+def test_equal_sources_elsewhere_compile_their_own(tmp_path: Path) -> None:
+    """numba finds a kernel by the path of its file."""
+    package = Path(compiled.__file__).parent.parent
+    shutil.copytree(package, tmp_path / "copy/dataprep", ignore=lambda *_: ["__pycache__"])
+    for folder in (package.parent, tmp_path / "copy"):
+        assert "compiling text kernels" in start(tmp_path, ONE, folder).communicate(timeout=300)[0]
+        assert start(tmp_path, ONE + HITS, folder).communicate(timeout=60) == ("1 0\n", "")
 
 
 def test_only_what_is_needed_is_compiled(tmp_path: Path) -> None:

@@ -24,12 +24,14 @@ def _processor() -> str:
 @cache
 def folder() -> Path:
     """The folder of the kernels compiled from these sources. numba alone would not notice a kernel whose callee in
-    another file has changed, so everything is in the name. Reads the sources of this package: 1 ms.
+    another file has changed, so everything is in the name; also where the sources are, for numba finds kernels by the
+    path of their file: a second checkout has to compile its own. Reads the sources of this package: 1 ms.
     """
-    made_from = hashlib.sha256()
-    for source in sorted(Path(__file__).parent.glob("*.py")):
+    package = Path(__file__).parent.absolute()
+    made_from = hashlib.sha256(f"{package}\n".encode())
+    for source in sorted(package.glob("*.py")):
         made_from.update(source.name.encode() + b"\0" + source.read_bytes() + b"\0")
-    for package in ("numba", "llvmlite", "numpy"):
-        made_from.update(f"{package} {version(package)}\n".encode())
+    for name in ("numba", "llvmlite", "numpy"):
+        made_from.update(f"{name} {version(name)}\n".encode())
     made_from.update(f"{sys.version}\n{platform.machine()}\n{_processor()}".encode())
     return home() / "kernels" / made_from.hexdigest()[:16]
