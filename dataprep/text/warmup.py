@@ -12,6 +12,7 @@ import signal
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 
 from dataprep.errors import OutputError
@@ -23,6 +24,7 @@ _PROCESSES = 8
 """More would wait for the longest module, each with 0.3 GB."""
 
 
+@cache
 def kernel_modules() -> list[str]:
     """Modules of this package that say `warm(text)`: they compile their kernels on a tiny text."""
     package = Path(__file__).parent
@@ -31,7 +33,8 @@ def kernel_modules() -> list[str]:
     )
 
 
-def needed(modules: Iterable[str]) -> list[str]:
+@cache
+def needed(modules: tuple[str, ...]) -> list[str]:
     """Kernel modules that code in these modules may call: see `imports.reached`."""
     within = reached(modules)
     return [name for name in kernel_modules() if f"dataprep.text.{name}" in within]
@@ -59,7 +62,7 @@ def prepare(announce: Callable[[str], None], modules: Iterable[str] | None = Non
     """
     wanted = _missing(kernel_modules())
     if wanted and modules is not None:
-        wanted = _missing(needed(modules))
+        wanted = _missing(needed(tuple(modules)))
     if not wanted:
         return
     folder = compiled.folder()
