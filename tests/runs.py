@@ -94,8 +94,13 @@ def environment(**extra: str) -> dict[str, str]:
 
 
 def start(*arguments: object, **extra: str) -> Process:
-    """The command, running: in a process that has its packages loaded, unless compiled kernels are to be elsewhere."""
+    """The command, running: in a process that has its packages loaded, unless compiled kernels are to be elsewhere.
+
+    With one worker unless told how many: each costs more than a second of CPU to start.
+    """
     given = [*map(str, arguments)]
+    if given[:1] in (["run"], ["tokenize"]) and "--workers" not in given:
+        given += ["--workers", "1"]
     if "DATAPREP_HOME" not in extra:
         return Loaded(given, environment(**extra), "/")
     command = [sys.executable, "-m", "dataprep", *given]
