@@ -2,8 +2,8 @@
 
 Imported, this file gives `Loaded`, which starts a command as `subprocess.Popen` would. Run, it is the process that
 loads the packages once and forks at every request; the fork becomes `python -m dataprep`, with arguments, environment,
-folder, output, signals and an exit code of its own. Workers of runs are spawned afresh, as ever. What a fresh command
-loads by itself is for `test_cli.py`, which starts nothing here.
+folder, output, signals and an exit code of its own. Workers of runs are spawned afresh, as ever. That a fresh process
+loads what a command needs is for `test_cli.py`, which types every command into one.
 """
 
 from __future__ import annotations
