@@ -143,6 +143,12 @@ def test_no_stage_compiles_in_mid_run(tmp_path: Path) -> None:
     assert run.stdout == "True\n"
 
 
+def test_the_folder_is_named_by_every_source_of_kernels() -> None:
+    package = Path(compiled.__file__).parent.parent
+    with_kernels = {path.parent for path in package.rglob("*.py") if "text.kernel import" in path.read_text()}
+    assert with_kernels == {package / name for name in compiled.KERNELS}
+
+
 def test_every_module_with_kernels_takes_part() -> None:
     package = Path(warmup.__file__).parent
     with_kernels = {p.stem for p in package.glob("*.py") if "\n@kernel\n" in p.read_text()}
