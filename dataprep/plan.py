@@ -103,6 +103,13 @@ class Plan(NamedTuple):
         return GROUP_TASKS * _task_bytes(self.pipeline)
 
     @property
+    def modules(self) -> list[str]:
+        """Where the source and the stages are written."""
+        return sorted(
+            {type(part).__module__ for part in (self.pipeline.source, *(p.stage for p in self.pipeline.parts))}
+        )
+
+    @property
     def fingerprint(self) -> str:
         """Of the corpus, or of what is built in its place: everything that shapes its bytes."""
         if self.pipeline.kind != DOCUMENTS:
@@ -240,15 +247,19 @@ def _reads(
     source: Source, inputs: Sequence[File], limit: int | None, target: int
 ) -> list[tuple[tuple[int, int, int], ...]]:
     """Ranges of about `target` bytes: large inputs are split, consecutive small ones share a task."""
-    ranges = [(i, start, end) for i, file in enumerate(inputs) for start, end in source.splits(file, target)]
+    ranges: list[tuple[int, int, int]] = []
+    weights: list[float] = []
+    for i, file in enumerate(inputs):
+        cuts = source.splits(file, target)
+        whole = cuts[-1][1] - cuts[0][0]  # in the source's own units: a range weighs its share of the file's bytes
+        ranges += [(i, start, end) for start, end in cuts]
+        weights += [file.bytes * (end - start) / whole if whole else file.bytes for start, end in cuts]
     if limit is not None:  # the first N documents of the input order: one task reads until it has them
         return [tuple(ranges)]
     tasks: list[tuple[tuple[int, int, int], ...]] = []
     held: list[tuple[int, int, int]] = []
     size = 0.0
-    parts = Counter(i for i, _, _ in ranges)
-    for read in ranges:
-        weight = inputs[read[0]].bytes / parts[read[0]]
+    for read, weight in zip(ranges, weights, strict=True):
         if held and size + weight > target:
             tasks.append(tuple(held))
             held, size = [], 0.0

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from loaded import Loaded
 
 from dataprep import commit
 from dataprep import plan as planning
@@ -27,6 +28,7 @@ from dataprep.worker import run_task
 ROOT = Path(__file__).parent.parent
 STAGES = Path(__file__).parent / "stages"
 PATIENCE_S = 120.0
+Process = Loaded | subprocess.Popen[str]
 
 DEDUP: list[Any] = ["length", {"short": {"min_characters": 12}}, "exact_dedup", {"long": {"max_characters": 900}}]
 """Two passes: a score, a filter and a barrier; then a filter."""
@@ -91,23 +93,19 @@ def environment(**extra: str) -> dict[str, str]:
     return {**os.environ, "DATAPREP_STAGES": str(STAGES), "PYTHONPATH": str(ROOT), "PYTHONWARNINGS": "error", **extra}
 
 
-def start(*arguments: object, **extra: str) -> subprocess.Popen[str]:
-    """The command, running."""
-    command = [sys.executable, "-m", "dataprep", *map(str, arguments)]
-    return subprocess.Popen(
-        command,
-        env=environment(**extra),
-        text=True,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        cwd="/",
-        preexec_fn=_hear_the_keyboard,
-    )
+def start(*arguments: object, **extra: str) -> Process:
+    """The command, running: in a process that has its packages loaded, unless compiled kernels are to be elsewhere.
 
-
-def _hear_the_keyboard() -> None:
-    """What a shell starts in the background ignores SIGINT, and so do its children."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    With one worker unless told how many: each costs more than a second of CPU to start.
+    """
+    given = [*map(str, arguments)]
+    if given[:1] in (["run"], ["tokenize"]) and "--workers" not in given:
+        given += ["--workers", "1"]
+    if "DATAPREP_HOME" not in extra:
+        return Loaded(given, environment(**extra), "/")
+    command = [sys.executable, "-m", "dataprep", *given]
+    pipe = subprocess.PIPE
+    return subprocess.Popen(command, env=environment(**extra), text=True, stdout=pipe, stderr=pipe, cwd="/")
 
 
 def dataprep(*arguments: object, code: int | None = 0, **extra: str) -> subprocess.CompletedProcess[str]:
@@ -141,7 +139,7 @@ def until(condition: Callable[[], Any], what: str) -> Any:
     raise AssertionError(f"never came: {what}")
 
 
-def workers_of(process: subprocess.Popen[str]) -> list[int]:
+def workers_of(process: Process) -> list[int]:
     """Process ids of a run's workers."""
     try:
         children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
@@ -162,7 +160,7 @@ def alive(pid: int) -> bool:
     return _command(pid) != ""
 
 
-def kill(process: subprocess.Popen[str]) -> None:
+def kill(process: Process) -> None:
     """SIGKILL a run; returns when its workers are gone too."""
     workers = workers_of(process)
     process.send_signal(signal.SIGKILL)

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from hand_made_tokens import random_lengths, tokens_of, write_mix, write_tokens
+from loaded import Loaded
 
 from dataprep.corpus import trace
 from dataprep.corpus.reader import open_reader
@@ -104,11 +105,10 @@ def texts(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def say(folder: Path, *words: str, code: int = 0) -> subprocess.CompletedProcess[str]:
-    done = subprocess.run(
-        [sys.executable, "-m", "dataprep", *words], cwd=folder, text=True, capture_output=True, timeout=120, check=False
-    )
-    assert done.returncode == code, done.stderr
-    return done
+    process = Loaded(list(words), dict(os.environ), str(folder))
+    out, err = process.communicate(timeout=120)
+    assert process.returncode == code, err
+    return subprocess.CompletedProcess(words, code, out, err)
 
 
 def test_mix_previews_and_warns(texts: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -11,12 +12,16 @@ import yaml
 from hand_made_tokens import write_tokens
 from token_corpora import example_tokenizer
 
+from dataprep.training import flops
 from dataprep.training import settings as training_settings
 from dataprep.training.settings import TrainSettings
 
 VOCAB = 512
 LENGTH = 16
 MODEL = {"layers": 1, "width": 16, "heads": 2, "ffn_width": 32, "norm": "rms_norm", "position": "rope"}
+# A run begins with a quarter of a second in which it measures its device: as long as a tiny run itself takes. Once in a
+# process is enough here; test_training_flops.py has the measurement as it is.
+flops.measured = cache(flops.measured)
 
 
 def documents(seed: int, number: int, longest: int = 60, shortest: int = 5) -> list[list[int]]:

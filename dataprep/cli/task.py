@@ -43,7 +43,7 @@ def task(folder: str, step: int, n: int) -> None:
     tasks = read_step(store, made.steps[step - 1])
     if tasks is None or n >= len(tasks):
         raise UsageError(f"step {step} task {n}: there is no such task; the step has {len(tasks or ())}")
-    prepare(lambda line: click.echo(line, err=True))
+    prepare(lambda line: click.echo(line, err=True), [__name__, *made.modules])
     work, outputs = tasks[n]
     quarantined = (store.read_json(QUARANTINED) or {}).get(work["fingerprint"], {})
     quarantine = {int(place): reason for place, reason in quarantined.items()}

@@ -103,7 +103,7 @@ def train_classifier(
         first = error.errors()[0]
         raise UsageError(f"--{str(first['loc'][0]).replace('_', '-')} {first['input']}: {first['msg']}") from None
     asked = _asked(positive, negative, example, inputs, label_column)
-    prepare(lambda line: click.echo(line, err=True))
+    prepare(lambda line: click.echo(line, err=True), [__name__])
     opened = [_open(one, label_column) for one in asked]
     described = [facts for _, facts in opened]
 

@@ -101,7 +101,7 @@ def train_lm(
         engine=engine,
     )
     making.check(settings)
-    prepare(lambda line: click.echo(line, err=True))
+    prepare(lambda line: click.echo(line, err=True), [__name__])
     origins = sampling.open_folders(manifests)
     loaded = load(tokenizer) if tokenizer else None
     made = making.make(

@@ -94,7 +94,7 @@ def train_tokenizer(
         reserved=reserved,
         sample_mb=sample_mb,
     )
-    prepare(lambda line: click.echo(line, err=True))
+    prepare(lambda line: click.echo(line, err=True), [__name__])
     origins = sampling.open_mix(mix, parents.documents) if mix else sampling.open_folders(manifests)
     made = making.make(settings, origins, output, compare, say=lambda line: click.echo(line, err=True))
     if as_json:

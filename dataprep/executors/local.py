@@ -91,7 +91,7 @@ def run(plan: Plan, *, workers: int, keep: bool, watcher: Watcher) -> dict[str, 
                 assert todo is not None, "an earlier step left a task undone and did not fail"
                 watcher.step(step, len(todo), _count(progress, step) - len(todo))
                 if todo:
-                    prepare(watcher.note)
+                    prepare(watcher.note, [__name__, *plan.modules])
                     write_step(store, step, todo)
                     pool.work([Job(t) for t in todo])
         finally:

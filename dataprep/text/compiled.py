@@ -11,6 +11,9 @@ from pathlib import Path
 
 from dataprep.home import home
 
+KERNELS = ("text", "ngram")
+"""Folders of this package with kernels in them."""
+
 
 def _processor() -> str:
     try:
@@ -24,12 +27,14 @@ def _processor() -> str:
 @cache
 def folder() -> Path:
     """The folder of the kernels compiled from these sources. numba alone would not notice a kernel whose callee in
-    another file has changed, so everything is in the name. Reads the sources of this package: 1 ms.
+    another file has changed, so everything is in the name; also where the sources are, for numba finds kernels by the
+    path of their file: a second checkout has to compile its own. Reads the sources of kernels: 1 ms.
     """
-    made_from = hashlib.sha256()
-    for source in sorted(Path(__file__).parent.glob("*.py")):
+    package = Path(__file__).parent.parent.absolute()
+    made_from = hashlib.sha256(f"{package}\n".encode())
+    for source in sorted(path for where in KERNELS for path in (package / where).glob("*.py")):
         made_from.update(source.name.encode() + b"\0" + source.read_bytes() + b"\0")
-    for package in ("numba", "llvmlite", "numpy"):
-        made_from.update(f"{package} {version(package)}\n".encode())
+    for name in ("numba", "llvmlite", "numpy"):
+        made_from.update(f"{name} {version(name)}\n".encode())
     made_from.update(f"{sys.version}\n{platform.machine()}\n{_processor()}".encode())
     return home() / "kernels" / made_from.hexdigest()[:16]

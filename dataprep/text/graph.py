@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from dataprep.text.hashes import mix64
 from dataprep.text.kernel import inlined, kernel
-from dataprep.text.spans import Int, Int64s, TextBuffers, UInt64s
+from dataprep.text.spans import Int, Int64s, TextBuffers, UInt64s, read_only
 
 _SPREAD = np.uint64(0x9E3779B97F4A7C15)
 
@@ -114,7 +114,7 @@ def jaccard(values: UInt64s, offsets: Int64s, i: Int64s, j: Int64s) -> npt.NDArr
     Set s is `values[offsets[s]:offsets[s + 1]]`, ascending and without repeats.
     """
     out = np.empty(len(i), np.float64)
-    _jaccard(values, offsets, i, j, out)
+    _jaccard(read_only(values), read_only(offsets), i, j, out)
     return out
 
 
@@ -208,7 +208,7 @@ def unite_similar(
     adjacent. The first member of a group leads; each other one is compared with the leaders so far and joins the first
     that is similar, or becomes a leader itself, of up to `leaders`.
     """
-    _unite_similar(group, member, number, values, offsets, least, leaders, parent)
+    _unite_similar(group, member, number, read_only(values), read_only(offsets), least, leaders, parent)
 
 
 def warm(text: TextBuffers) -> None:

@@ -6,7 +6,7 @@ import numpy as np
 
 from dataprep.text.blocks import load32, load64
 from dataprep.text.kernel import inlined, kernel
-from dataprep.text.spans import Bytes, Int, Int32s, Int64s, TextBuffers, UInt64s
+from dataprep.text.spans import Bytes, Int, Int32s, Int64s, TextBuffers, UInt64s, read_only
 
 _MULTIPLY = np.uint64(0x9E3779B97F4A7C15)
 """2^64 / golden ratio."""
@@ -39,7 +39,7 @@ def _mixed(values: Int64s, out: UInt64s) -> None:
 def mixed(values: Int64s) -> UInt64s:
     """uint64[n]: `mix64` of each, an order that has nothing to do with theirs."""
     out = np.empty(len(values), np.uint64)
-    _mixed(np.ascontiguousarray(values), out)
+    _mixed(read_only(np.ascontiguousarray(values)), out)
     return out
 
 

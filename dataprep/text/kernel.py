@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import fcntl
 from collections.abc import Callable
 from typing import Any, TypeVar, cast
 
 import numba
+from numba.core.caching import FunctionCache
 
 from dataprep.text.compiled import folder
 
@@ -28,13 +30,28 @@ def inlined(function: F) -> F:
     return _compiled(function, forceinline=True)
 
 
+class _SharedCache(FunctionCache):
+    """numba's cache of one function, for several processes at once.
+
+    numba numbers the forms of a function, one for each combination of types, without a lock: of two processes that
+    save different forms, each may take number 1, and from then on one form's name stands for the code of the other.
+    """
+
+    def save_overload(self, sig: Any, data: Any) -> None:
+        folder().mkdir(parents=True, exist_ok=True)  # it may be gone, as what nobody has made anew for long
+        with open(folder() / "saving", "w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            super().save_overload(sig, data)  # type: ignore[no-untyped-call]
+
+
 def _compiled(function: F, *, forceinline: bool) -> F:
-    # numba settles a function's cache folder here, when it is decorated; other users of numba keep theirs.
+    # numba settles a function's cache folder here, when the cache is made; other users of numba keep theirs.
     config: Any = numba.config
     others = config.CACHE_DIR
     config.CACHE_DIR = str(folder())
     try:
-        decorate = numba.njit(nogil=True, cache=True, error_model="numpy", forceinline=forceinline)
-        return cast(F, decorate(function))
+        dispatcher: Any = numba.njit(nogil=True, error_model="numpy", forceinline=forceinline)(function)
+        dispatcher._cache = _SharedCache(function)  # type: ignore[no-untyped-call]
+        return cast(F, dispatcher)
     finally:
         config.CACHE_DIR = others

@@ -18,7 +18,7 @@ import numpy as np
 from dataprep.text.blocks import load64
 from dataprep.text.folding import Folding, fold, folded, words
 from dataprep.text.kernel import inlined, kernel
-from dataprep.text.spans import Bytes, Int, Int32s, Int64s, TextBuffers, UInt64s
+from dataprep.text.spans import Bytes, Int, Int32s, Int64s, TextBuffers, UInt64s, read_only
 
 _STEP = 8
 """Longest edge, in bytes."""
@@ -271,7 +271,7 @@ def count_phrases(text: TextBuffers, trie: Phrases, folding: Folding, columns: I
     if documents and len(trie.entries):
         _count(
             text.offsets, text.data, *folding, *trie, shift,  # type: ignore[arg-type]
-            filter_shift, columns, chosen,
+            filter_shift, columns, read_only(chosen),
             np.empty(room, np.uint8), np.empty(room, np.uint8), np.full(len(trie.entries), -1, np.int32),
             np.zeros(kinds, np.int64), np.zeros(kinds, np.int64), np.zeros(kinds, np.int64), out, distinct,
         )  # fmt: skip
@@ -280,5 +280,5 @@ def count_phrases(text: TextBuffers, trie: Phrases, folding: Folding, columns: I
 
 def warm(text: TextBuffers) -> None:
     """Compile this module's kernels."""
-    trie = phrases([Entry(folded(["one"], words())[0], 0, 1, 1)])
+    trie = phrases([Entry(folded(["phrase"], words())[0], 0, 1, 1)])
     count_phrases(text, trie, words(), np.zeros((1, 1), np.int32), np.zeros(len(text.offsets) - 1, np.int32))

@@ -18,7 +18,7 @@ from dataprep.text import tables
 from dataprep.text.hashes import hash_bytes, hash_spans
 from dataprep.text.kernel import inlined, kernel
 from dataprep.text.spacy_english import language
-from dataprep.text.spans import Bytes, Int, Int32s, Int64s, TextBuffers, UInt64s
+from dataprep.text.spans import Bytes, Int, Int32s, Int64s, TextBuffers, UInt64s, read_only
 from dataprep.text.tables import SPACE
 from dataprep.text.utf8 import code_point, width
 
@@ -333,7 +333,20 @@ def spacy_sentences(text: TextBuffers, lines: Int64s) -> Int64s:
 def warm(text: TextBuffers) -> None:
     """Compile this module's kernels; spaCy isn't asked for anything."""
     nothing = np.zeros(0, np.int32)
-    tables_only = tables.classes(), np.zeros(0x110000, np.uint8), np.zeros(_SLOTS, np.uint64), 7
+    roles, abbreviations = read_only(np.zeros(0x110000, np.uint8)), read_only(np.zeros(_SLOTS, np.uint64))
     out = np.empty(len(text.offsets) - 1, np.int64)
     none = text.offsets[:1]
-    _sentences(none, text.data, out, *tables_only, np.zeros(0, np.int64), nothing, nothing, out, out)
+    _sentences(
+        none,
+        text.data,
+        out,
+        tables.classes(),
+        roles,
+        abbreviations,
+        7,
+        np.zeros(0, np.int64),
+        nothing,
+        nothing,
+        out,
+        out,
+    )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -17,6 +17,8 @@ UInt32s = npt.NDArray[np.uint32]
 UInt64s = npt.NDArray[np.uint64]
 Floats = npt.NDArray[np.float64]
 Bools = npt.NDArray[np.bool_]
+
+A = TypeVar("A", bound=npt.NDArray[Any])
 
 _SPAN_LIMIT = 2**31
 """Spans are int32."""
@@ -64,9 +66,14 @@ def text_buffers(text: pa.LargeStringArray) -> TextBuffers:
         bounds, raw = bounds - bounds[0], raw[bounds[0] : bounds[-1]]
         if bounds[-1] >= _SPAN_LIMIT:
             raise ValueError(f"a batch must hold less than 2 GiB of text, not {bounds[-1]} bytes")
-    for array in (bounds, raw):
-        array.flags.writeable = False  # always, whoever owns the memory: kernels compile once per type of array
-    return TextBuffers(bounds, raw)
+    return TextBuffers(read_only(bounds), read_only(raw))
+
+
+def read_only(array: A) -> A:
+    """The same numbers, not to be written to, whoever owns the memory: kernels compile once per type of array."""
+    view = array.view()
+    view.flags.writeable = False
+    return view
 
 
 def reserve(spans: int, documents: int) -> Spans:
