@@ -65,7 +65,7 @@ def source(**settings: Any) -> dict[str, Any]:
         ({"sequence_lenght": 4}, "unknown setting 'sequence_lenght'; did you mean 'sequence_length'?"),
         ({"batch_size": None}, "'batch_size' is missing"),
         ({"batch_size": "many"}, "batch_size: must be a number, as in 300000, 1.4e12 or 1.4T (got 'many')"),
-        ({"batch_size": True}, "batch_size: must be a number (got True)"),
+        ({"batch_size": True}, "batch_size: must be a number (got true)"),
         ({"packing": "best-fit"}, "packing: input should be 'concatenate', 'best_fit' or 'document' (got 'best-fit')"),
         ({"sources": []}, "sources: must be a mapping, as in {key: value} (got [])"),
         ({"sources": {}}, "sources: names none; give one, as in `web: {manifest: out/web, weight: 1}`"),

@@ -6,7 +6,7 @@ import numpy as np
 
 from dataprep.text.hashes import hash_bytes
 from dataprep.text.kernel import inlined, kernel
-from dataprep.text.spans import Bools, Bytes, Int, Int64s, TextBuffers, UInt64s
+from dataprep.text.spans import Bools, Bytes, Int, Int64s, TextBuffers, UInt64s, read_only
 
 _COLON, _SLASH, _DOT, _QUESTION, _AT = b":/.?@"
 _BEGIN = len("http://")
@@ -121,14 +121,14 @@ def hosts_listed(urls: TextBuffers, table: UInt64s) -> Bools:
     Wrong for one host in 2^64 / entries: with 10^6 entries one in 2 * 10^13.
     """
     out = np.zeros(len(urls.offsets) - 1, np.bool_)
-    _hosts(urls.offsets, urls.data, table, _NONE, out)
+    _hosts(urls.offsets, urls.data, read_only(table), _NONE, out)
     return out
 
 
 def urls_listed(urls: TextBuffers, table: UInt64s) -> Bools:
     """bool[urls]: whether each URL in normal form, or one whose path it continues, is in a `hash_set`."""
     out = np.zeros(len(urls.offsets) - 1, np.bool_)
-    _urls(urls.offsets, urls.data, table, _NONE, out)
+    _urls(urls.offsets, urls.data, read_only(table), _NONE, out)
     return out
 
 
@@ -141,7 +141,7 @@ def _held(hashes: UInt64s, table: UInt64s, out: Bools) -> None:
 def hashes_listed(hashes: UInt64s, table: UInt64s) -> Bools:
     """bool[hashes]: whether each is in a `hash_set`."""
     out = np.zeros(len(hashes), np.bool_)
-    _held(hashes, table, out)
+    _held(read_only(hashes), read_only(table), out)
     return out
 
 
@@ -149,7 +149,7 @@ def host_hashes(urls: TextBuffers) -> UInt64s:
     """uint64[urls]: of the host of each URL in normal form; 0 where there is none."""
     hashes = np.zeros(len(urls.offsets) - 1, np.uint64)
     if len(hashes):
-        _hosts(urls.offsets, urls.data, _NONE, hashes, np.zeros(0, np.bool_))
+        _hosts(urls.offsets, urls.data, read_only(_NONE), hashes, np.zeros(0, np.bool_))
     return hashes
 
 
@@ -157,7 +157,7 @@ def url_hashes(urls: TextBuffers) -> UInt64s:
     """uint64[urls]: of each URL in normal form, without a `/` at its end; 0 where it has no host."""
     hashes = np.zeros(len(urls.offsets) - 1, np.uint64)
     if len(hashes):
-        _urls(urls.offsets, urls.data, _NONE, hashes, np.zeros(0, np.bool_))
+        _urls(urls.offsets, urls.data, read_only(_NONE), hashes, np.zeros(0, np.bool_))
     return hashes
 
 
