@@ -66,6 +66,9 @@ def test_scores_are_the_librarys(kind: dict[str, object], tmp_path: Path) -> Non
     lines = lines_of([*texts[:100], *ODD])
     found = [model_file.score(model, lines, ours.labels) for model in (ours, library)]
     np.testing.assert_allclose(found[0], found[1], atol=1e-5)
+    assert (ours.sums is not None) == (ours.vocabulary.maxn > 0)
+    as_large = model_file.score(ours._replace(sums=None), lines, ours.labels)  # sums that would take too much memory
+    np.testing.assert_allclose(as_large, found[1], atol=1e-5)
     assert np.ptp(found[0][:, 0]) > 0.2, "a model that has learnt something"
 
 

@@ -20,6 +20,8 @@ from dataprep.text.spans import Floats, Int64s, TextBuffers
 _MAGIC = 793712314
 _LOSSES = {1: "hs", 2: "ns", 3: "softmax", 4: "ova"}
 _SUPERVISED = 3
+_MOST_SUMS = 64 << 20
+"""Bytes of the sums of words that a process holds for a model."""
 LABEL = "__label__"
 """What fastText puts in front of labels."""
 
@@ -35,6 +37,8 @@ class Model(NamedTuple):
     """`text.bags.Vocabulary`; None if the library does the work."""
     matrix: Any
     """float32[rows, dim], mapped."""
+    sums: Any
+    """`text.bags.word_sums`; None where there are no character n-grams, or the sums would take too much memory."""
     output: npt.NDArray[np.float32]
     """float32[labels, dim]; with hierarchical softmax one row an inner node."""
     counts: Int64s
@@ -101,7 +105,10 @@ def _read(path: Path, size: int) -> Model | None:
     names = [spelled[bounds[k] : bounds[k + 1]].tobytes().decode("utf-8", "replace") for k in range(words, entries)]
     known = bags.vocabulary(bounds, spelled, words=words, bucket=bucket, word_ngrams=word_ngrams, minn=minn, maxn=maxn)
     bare = tuple(name.removeprefix(LABEL) for name in names)
-    return Model(bare, dim, _LOSSES[loss], known, np.asarray(matrix).reshape(rows, dim), output, counts[words:], None)
+    shaped = np.asarray(matrix).reshape(rows, dim)
+    # Each process has its own, while it shares the mapped rows.
+    sums = bags.word_sums(known, shaped) if maxn > 0 and 4 * words * dim <= _MOST_SUMS else None
+    return Model(bare, dim, _LOSSES[loss], known, shaped, sums, output, counts[words:], None)
 
 
 def _of_library(path: str) -> Model:
@@ -112,7 +119,7 @@ def _of_library(path: str) -> Model:
     labels, counts = inside.getLabels("replace")
     bare = tuple(label.removeprefix(LABEL) for label in labels)
     none = np.zeros((0, 0), np.float32)
-    return Model(bare, inside.getArgs().dim, "", None, None, none, np.array(counts, np.int64), inside)
+    return Model(bare, inside.getArgs().dim, "", None, None, None, none, np.array(counts, np.int64), inside)
 
 
 def score(model: Model, lines: TextBuffers, wanted: tuple[str, ...]) -> npt.NDArray[np.float32]:
@@ -124,7 +131,7 @@ def score(model: Model, lines: TextBuffers, wanted: tuple[str, ...]) -> npt.NDAr
         return _by_library(model, lines, columns)
     from dataprep.text.bags import means
 
-    hidden, counts = means(lines, model.vocabulary, model.matrix, model.dim)
+    hidden, counts = means(lines, model.vocabulary, model.matrix, model.sums)
     if model.loss == "hs":
         found = _hierarchical(model, hidden, columns)
     elif model.loss == "softmax":

@@ -13,7 +13,7 @@ from dataprep.stage import Map
 class ClassifierScores(Map):
     """Give `<prefix>.<label>`, the probability of a label by a fastText classifier. Used through `classifier`."""
 
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
     packages: ClassVar[tuple[str, ...]] = ("fasttext",)
     paths: ClassVar[tuple[str, ...]] = ("model",)
 
