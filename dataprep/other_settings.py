@@ -86,7 +86,7 @@ def current(run: Run, target: str) -> Any:
     stage = next(entry.stage for entry in run.pipeline.entries if entry.label == label)
     held: Any = stage.asked()
     if len(keys) == 2 and keys[1] in held and keys[1] not in (held.get(keys[0]) or {}):
-        own = stage.bounds_by_language() if isinstance(stage, Scored) else {}
+        own = stage.bounds() if isinstance(stage, Scored) else {}
         return own.get(keys[0], {}).get(keys[1], held[keys[1]])
     for key in keys:
         held = held.get(key) if isinstance(held, dict) else None

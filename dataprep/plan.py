@@ -8,6 +8,7 @@ step: that is the whole schedule, and each step is a list of independent JSON ta
 from __future__ import annotations
 
 import hashlib
+import itertools
 import json
 import os
 import re
@@ -143,6 +144,19 @@ def fingerprint(*values: Any) -> str:
     return hashlib.sha256(json.dumps(values, sort_keys=True, ensure_ascii=False).encode()).hexdigest()
 
 
+def sealed(value: dict[str, Any]) -> dict[str, Any]:
+    """With its own checksum in it."""
+    return value | {"checksum": fingerprint(value)}
+
+
+def unsealed(value: Any) -> dict[str, Any] | None:
+    """What `sealed` was given; None if it is missing, torn or altered."""
+    if not isinstance(value, dict):
+        return None
+    checksum = value.pop("checksum", None)
+    return value if fingerprint(value) == checksum else None
+
+
 def make(pipe: Pipeline, *, limit: int | None = None) -> Plan:
     """Find and identify the inputs, cut them into tasks, fuse the stages. Reads inputs once for their sha256.
 
@@ -178,16 +192,13 @@ def to_json(plan: Plan) -> dict[str, Any]:
         "source_columns": plan.source_columns.serialize().to_pybytes().hex(),
         "facts": plan.facts,
     }
-    return value | {"checksum": fingerprint(value)}
+    return sealed(value)
 
 
 def saved(store: Store) -> dict[str, Any] | None:
     """What `to_json` gave for the run in this folder; None if it is missing, torn, altered or of another version."""
-    value = store.read_json(PLAN)
-    if not isinstance(value, dict) or value.get("version") != VERSION:
-        return None
-    checksum = value.pop("checksum", None)
-    return value if fingerprint(value) == checksum else None
+    value = unsealed(store.read_json(PLAN))
+    return value if value is not None and value.get("version") == VERSION else None
 
 
 def from_json(value: dict[str, Any]) -> Plan:
@@ -421,37 +432,34 @@ def warnings(plan: Plan) -> list[str]:
             found.append(
                 f"{names}: filters after {part.entry} can drop a kept copy whose duplicates are gone; put them before"
             )
-    return found + _without_language(plan)[0]
+    for label, stage in _unlabelled(plan):
+        if codes := ", ".join(map(repr, stage.model_extra or {})):
+            found.append(f"{label}: bounds for {codes} are never used: {_no_language(plan)}")
+    return found
 
 
-def _without_language(plan: Plan) -> tuple[list[str], list[str]]:
-    """(warnings of entries with bounds for languages that no document has, notes of those whose own bounds differ by
-    language)."""
+def _unlabelled(plan: Plan) -> list[tuple[str, Scored]]:
+    """Entries that judge before any document has a language."""
     if schema.LANGUAGE in plan.source_columns.names:
-        return [], []
-    scored = {label: stage for label, stage in plan.pipeline.entries if isinstance(stage, Scored)}
-    asked: dict[str, list[str]] = {}
-    differ: dict[str, None] = {}
-    for part in plan.pipeline.parts:
-        if isinstance(part.stage, Map) and schema.LANGUAGE in part.stage.gives():
-            break
-        if stage := scored.get(part.entry):
-            asked |= {part.entry: list(stage.model_extra)} if stage.model_extra else {}
-            differ |= {part.entry: None} if stage.bounds_by_language() else {}
-    why = "no document has a language there; put the stage `language` before it"
-    if plan.pipeline.source_kind == "jsonl":
-        why += " (a key `language` of JSON Lines goes into `metadata`)"
-    warned = [
-        f"{label}: bounds for {', '.join(map(repr, codes))} are never used: {why}" for label, codes in asked.items()
-    ]
-    noted = [f"{label}: judges all languages by the same bounds: {why}" for label in differ if label not in asked]
-    return warned, noted
+        return []
+    before = itertools.takewhile(
+        lambda part: not (isinstance(part.stage, Map) and schema.LANGUAGE in part.stage.gives()), plan.pipeline.parts
+    )
+    names = {part.entry for part in before}
+    return [(label, s) for label, s in plan.pipeline.entries if label in names and isinstance(s, Scored)]
+
+
+def _no_language(plan: Plan) -> str:
+    inside = " (a key `language` of JSON Lines goes into `metadata`)" if plan.pipeline.source_kind == "jsonl" else ""
+    return f"no document has a language there; put the stage `language` before it{inside}"
 
 
 def notes(plan: Plan) -> list[str]:
     """What settings amount to, as the stages put it; which large inputs are one task each."""
     found = [f"{label}: {line}" for label, stage in plan.pipeline.entries for line in stage.notes()]
-    found += _without_language(plan)[1]
+    for label, stage in _unlabelled(plan):
+        if stage.bounds() and not stage.model_extra:
+            found.append(f"{label}: judges all languages by the same bounds: {_no_language(plan)}")
     whole = _not_split(plan)
     if whole:
         more = f" and {len(whole) - NAMED} more" if len(whole) > NAMED else ""

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from dataprep.manifest import DOCUMENTS
-from dataprep.plan import Pass, Plan, Step, fingerprint
+from dataprep.plan import Pass, Plan, Step, fingerprint, sealed, unsealed
 from dataprep.stage import Build
 from dataprep.store import Store
 
@@ -248,19 +248,12 @@ def record_path(name: str) -> str:
 
 def write_record(store: Store, name: str, value: dict[str, Any]) -> None:
     """Publish a record: the last thing a task does. It carries its own checksum, for the manifest is made of it."""
-    store.publish_notes(record_path(name), value | {"checksum": fingerprint(value)})
+    store.publish_notes(record_path(name), sealed(value))
 
 
 def read_record(store: Store, name: str) -> dict[str, Any] | None:
     """The record; None if it is missing, torn or altered."""
-    return _whole(store.read_json(record_path(name)))
-
-
-def _whole(value: Any) -> dict[str, Any] | None:
-    if not isinstance(value, dict):
-        return None
-    checksum = value.pop("checksum", None)
-    return value if fingerprint(value) == checksum else None
+    return unsealed(store.read_json(record_path(name)))
 
 
 def step_path(step: Step) -> str:
@@ -269,13 +262,12 @@ def step_path(step: Step) -> str:
 
 def write_step(store: Store, step: Step, todo: list[Todo] | None) -> None:
     """Publish what is left of a step, where `dataprep task` finds it; None, not known yet, is nothing to do."""
-    value = {"tasks": [[t.task, list(t.outputs)] for t in todo or ()]}
-    store.publish_notes(step_path(step), value | {"checksum": fingerprint(value)})
+    store.publish_notes(step_path(step), sealed({"tasks": [[t.task, list(t.outputs)] for t in todo or ()]}))
 
 
 def read_step(store: Store, step: Step) -> list[Any] | None:
     """The tasks and outputs that `write_step` was given; None if what it wrote is missing, torn or altered."""
-    value = _whole(store.read_json(step_path(step)))
+    value = unsealed(store.read_json(step_path(step)))
     return None if value is None else value["tasks"]
 
 

@@ -141,9 +141,11 @@ class Scored(Composite):
     def _profile(self) -> Profile | None:
         return self.profiles.get(getattr(self, "profile", ""))
 
-    def bounds_by_language(self) -> Mapping[str, Mapping[str, float | None]]:
-        """Thresholds by language that differ from the plain ones without being asked for."""
-        return self.language_defaults if self._profile() is None else {}
+    def bounds(self) -> dict[str, dict[str, float | None]]:
+        """Thresholds by language that stand in place of the plain ones: the YAML's own, else the stage's."""
+        defaults = self.language_defaults if self._profile() is None else {}
+        given: dict[str, dict[str, float | None]] = self.model_extra or {}
+        return {code: {**defaults.get(code, {}), **given.get(code, {})} for code in sorted({*defaults, *given})}
 
     def expand(self, label: str) -> list[Part]:
         profile = self._profile()
@@ -157,9 +159,7 @@ class Scored(Composite):
     def rules(self, label: str) -> list[dict[str, Any]]:
         """The limits with this config's bounds, as settings of the `thresholds` stage; a rule that is off is absent."""
         profile = self._profile()
-        defaults = self.bounds_by_language()
-        given: dict[str, dict[str, float | None]] = self.model_extra or {}
-        bounds = {code: {**defaults.get(code, {}), **given.get(code, {})} for code in sorted({*defaults, *given})}
+        bounds = self.bounds()
         found = []
         for field, score, reason, exclusive in self.limits if profile is None else profile.limits:
             plain = getattr(self, field)

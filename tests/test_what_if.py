@@ -18,6 +18,7 @@ from token_corpora import example_tokenizer
 from dataprep import catalog, judged_rows, lookup, moved, other_settings, token_counts, what_if
 from dataprep.errors import InputError, UsageError
 from dataprep.schema import BYTES, ID, PLACE
+from dataprep.stages.quality.gopher_quality import GopherQuality
 
 QUALITY: dict[str, Any] = {
     "gopher_quality": {"min_stop_words": None, "min_words": 30, "min_alphabetic_word_ratio": None}
@@ -292,6 +293,12 @@ def test_a_plain_bound_says_which_languages_have_their_own(made: lookup.Run) -> 
     assert "zh: has a bound of its own" in shown
     assert "gopher_quality.zh.max_mean_word_length" in shown
     assert "a bound of its own" not in dataprep("what-if", made.root, "gopher_quality.max_hash_ratio=0.2").stdout
+
+
+def test_a_language_has_the_stages_bounds_beside_those_of_the_yaml() -> None:
+    stage = GopherQuality.model_validate({"zh": {"min_words": 20}})
+    assert stage.bounds()["zh"] == {"min_mean_word_length": None, "max_mean_word_length": None, "min_words": 20}
+    assert GopherQuality.model_validate({"profile": "datatrove"}).bounds() == {}
 
 
 def test_excerpts_are_masked(tmp_path: Path) -> None:

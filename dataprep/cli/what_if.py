@@ -130,8 +130,8 @@ def _untouched(run: Run, rows: Rows, targets: Sequence[str]) -> Iterator[str]:
         label, _, key = target.partition(".")
         stage = stages.get(label)
         if isinstance(stage, Scored):
-            own = {**stage.bounds_by_language(), **(stage.model_extra or {})}
-            codes = [code for code in groups(rows.languages) if key in own.get(code, {})]
+            bounds = stage.bounds()
+            codes = [code for code in groups(rows.languages) if key in bounds.get(code, {})]
             if codes:
                 named = ", ".join(f"{label}.{code}.{key}" for code in codes)
                 yield f"{', '.join(codes)}: has a bound of its own, which {target} leaves as it is: {named}"
