@@ -6,7 +6,7 @@ Format 11 and 12 of fastText (0.1 to 0.9). A compressed model (`.ftz`) is left t
 from __future__ import annotations
 
 import struct
-from functools import lru_cache
+from functools import cache, lru_cache
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -38,7 +38,8 @@ class Model(NamedTuple):
     matrix: Any
     """float32[rows, dim], mapped."""
     sums: Any
-    """`text.bags.word_sums`; None where there are no character n-grams, or the sums would take too much memory."""
+    """Gives `text.bags.word_sums`, made at the first call; None where there are no character n-grams, or the sums would
+    take too much memory."""
     output: npt.NDArray[np.float32]
     """float32[labels, dim]; with hierarchical softmax one row an inner node."""
     counts: Int64s
@@ -106,8 +107,8 @@ def _read(path: Path, size: int) -> Model | None:
     known = bags.vocabulary(bounds, spelled, words=words, bucket=bucket, word_ngrams=word_ngrams, minn=minn, maxn=maxn)
     bare = tuple(name.removeprefix(LABEL) for name in names)
     shaped = np.asarray(matrix).reshape(rows, dim)
-    # Each process has its own, while it shares the mapped rows.
-    sums = bags.word_sums(known, shaped) if maxn > 0 and 4 * words * dim <= _MOST_SUMS else None
+    # Each process that scores has its own, while it shares the mapped rows.
+    sums = cache(lambda: bags.word_sums(known, shaped)) if maxn > 0 and 4 * words * dim <= _MOST_SUMS else None
     return Model(bare, dim, _LOSSES[loss], known, shaped, sums, output, counts[words:], None)
 
 
@@ -131,7 +132,7 @@ def score(model: Model, lines: TextBuffers, wanted: tuple[str, ...]) -> npt.NDAr
         return _by_library(model, lines, columns)
     from dataprep.text.bags import means
 
-    hidden, counts = means(lines, model.vocabulary, model.matrix, model.sums)
+    hidden, counts = means(lines, model.vocabulary, model.matrix, model.sums and model.sums())
     if model.loss == "hs":
         found = _hierarchical(model, hidden, columns)
     elif model.loss == "softmax":
