@@ -13,11 +13,9 @@ from dataprep.text.citations import Marks, brackets_in, marks, without_citations
 from dataprep.text.kernel import kernel
 from dataprep.text.line_breaks import split_line_end
 from dataprep.text.line_phrases import Phrases, cached, phrases_at
-from dataprep.text.lines import drop_space, skip_space, words_up_to
+from dataprep.text.lines import drop_space, has_long_word, skip_space, words_up_to
 from dataprep.text.literal import holding
 from dataprep.text.spans import Bools, Bytes, Int, Int32s, Int64s, TextBuffers, text_buffers
-from dataprep.text.tables import SPACE
-from dataprep.text.utf8 import code_point, count_chars, width
 
 LONG_WORD, WITHOUT_STOP, FEW_WORDS, JAVASCRIPT, POLICY, CITATIONS, LOREM, LOREM_FIRST, CURLY, KEPT = range(10)
 """Columns of `Edited.counts`: lines removed by each rule; citations removed; lines with lorem ipsum, those of them
@@ -42,19 +40,6 @@ class Edited(NamedTuple):
     text: pa.LargeStringArray
     counts: Int64s
     """int64[documents, 10]."""
-
-
-@kernel
-def _has_long_word(data: Bytes, i: Int, stop: Int, longest: Int, classes: Bytes) -> bool:
-    begin = i
-    while i < stop:
-        w = width(data, i, stop)
-        if classes[code_point(data, i, w)] == SPACE:
-            if i - begin > longest and count_chars(data, begin, i) > longest:
-                return True
-            begin = i + w
-        i += w
-    return bool(stop - begin > longest and count_chars(data, begin, stop) > longest)
 
 
 @kernel
@@ -118,7 +103,7 @@ def _edit(
             a = skip_space(data, i, line, classes)
             z = drop_space(data, line, a, classes)
             i = line + size
-            if longest >= 0 and z - a > longest and _has_long_word(data, a, z, longest, classes):
+            if longest >= 0 and z - a > longest and has_long_word(data, a, z, longest, classes, False):
                 counts[d, LONG_WORD] += 1
                 continue
             brackets = np.int64(0) if a == z else brackets_in(data, a, z)

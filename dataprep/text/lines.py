@@ -13,7 +13,7 @@ from dataprep.text.blocks import lowest, newline64
 from dataprep.text.hashes import hash_bytes
 from dataprep.text.kernel import inlined, kernel
 from dataprep.text.spans import Bytes, Int, Int32s, Int64s, Spans, TextBuffers, UInt64s, reserve, trim
-from dataprep.text.tables import SPACE
+from dataprep.text.tables import HAN, HIRAGANA, KATAKANA, SOUTH_EAST_ASIAN, SPACE
 from dataprep.text.utf8 import before, code_point, width
 
 _NEWLINE = 0x0A
@@ -54,6 +54,22 @@ def drop_space(data: Bytes, i: Int, first: Int, classes: Bytes) -> Int:
             break
         i = j
     return i
+
+
+@kernel
+def has_long_word(data: Bytes, i: Int, stop: Int, longest: Int, classes: Bytes, by_script: bool) -> bool:
+    """Is there a run of more than `longest` characters without white space and, `by_script`, without letters of scripts
+    that write none?"""
+    chars = 0
+    while i < stop:
+        w = width(data, i, stop)
+        kind = classes[code_point(data, i, w)]
+        i += w
+        ends = kind == SPACE or (by_script and kind in (HAN, HIRAGANA, KATAKANA, SOUTH_EAST_ASIAN))
+        chars = 0 if ends else chars + 1
+        if chars > longest:
+            return True
+    return False
 
 
 @kernel

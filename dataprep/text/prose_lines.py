@@ -12,8 +12,9 @@ from dataprep.text import tables
 from dataprep.text.citations import Marks, brackets_in, marks, without_citations
 from dataprep.text.kernel import kernel
 from dataprep.text.line_phrases import Phrases, cached, phrases_at
+from dataprep.text.lines import has_long_word
 from dataprep.text.spans import Bytes, Int, Int32s, Int64s, Spans, TextBuffers
-from dataprep.text.tables import CLOSING, HAN, HIRAGANA, KATAKANA, MARK, OTHER, SOUTH_EAST_ASIAN, SPACE, STOP, WIDE_STOP
+from dataprep.text.tables import CLOSING, HAN, MARK, OTHER, SOUTH_EAST_ASIAN, STOP, WIDE_STOP
 from dataprep.text.utf8 import before, code_point, width
 
 LONG_WORD, WITHOUT_STOP, FEW_WORDS, JAVASCRIPT, POLICY, CITATIONS, LOREM, CURLY = range(8)
@@ -42,20 +43,6 @@ class Edited(NamedTuple):
     text: pa.LargeStringArray
     counts: Int64s
     """int64[documents, 8]."""
-
-
-@kernel
-def _has_long_word(data: Bytes, i: Int, stop: Int, longest: Int, classes: Bytes) -> bool:
-    """Is there a run of more than `longest` characters without white space and without scripts that write none?"""
-    chars = 0
-    while i < stop:
-        w = width(data, i, stop)
-        kind = classes[code_point(data, i, w)]
-        i += w
-        chars = 0 if kind in (SPACE, HAN, HIRAGANA, KATAKANA, SOUTH_EAST_ASIAN) else chars + 1
-        if chars > longest:
-            return True
-    return False
 
 
 @kernel
@@ -133,7 +120,7 @@ def _edit(
             word = w
             while w < word_start.size and word_start[w] < z:
                 w += 1
-            if longest >= 0 and z - a > longest and _has_long_word(data, a, z, longest, classes):
+            if longest >= 0 and z - a > longest and has_long_word(data, a, z, longest, classes, True):
                 counts[d, LONG_WORD] += 1
                 continue
             brackets = brackets_in(data, a, z)

@@ -337,16 +337,6 @@ def warm(text: TextBuffers) -> None:
     out = np.empty(len(text.offsets) - 1, np.int64)
     none = text.offsets[:1]
     _sentences(
-        none,
-        text.data,
+        none, text.data, out, tables.classes(), roles, abbreviations, 7, np.zeros(0, np.int64), nothing, nothing, out,
         out,
-        tables.classes(),
-        roles,
-        abbreviations,
-        7,
-        np.zeros(0, np.int64),
-        nothing,
-        nothing,
-        out,
-        out,
-    )
+    )  # fmt: skip

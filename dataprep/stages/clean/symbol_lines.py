@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from typing import Annotated, ClassVar
 
-import numpy as np
 import pyarrow as pa
 from pydantic import Field
 
-from dataprep import schema
 from dataprep.documents import Documents
-from dataprep.stage import Example, Map
+from dataprep.editing import Editing
+from dataprep.stage import Example
 
 
-class SymbolLines(Map):
+class SymbolLines(Editing):
     """Remove lines that are nothing but punctuation (`***`, `- - -`, `=====`), as SymbolLinesFormatter of datatrove
     0.10.1 does, byte for byte.
 
@@ -35,6 +34,7 @@ class SymbolLines(Map):
     replace_char: Annotated[str, Field(max_length=16)] = ""
     """A line to put where neighbouring lines were removed, one for all of them; empty: none. datatrove: none."""
 
+    removed: ClassVar[tuple[str, ...]] = ("removed_lines",)
     examples: ClassVar[tuple[Example, ...]] = (
         Example(
             {},
@@ -51,14 +51,7 @@ class SymbolLines(Map):
         ),
     )
 
-    def gives(self) -> dict[str, pa.DataType | None]:
-        return {schema.TEXT: pa.large_string(), f"{self.prefix}.removed_lines": pa.int32()}
-
-    def tallies(self) -> tuple[str, ...]:
-        return (f"{self.prefix}.removed_lines",)
-
     def columns(self, docs: Documents) -> dict[str, pa.Array]:
         from dataprep.text.symbol_lines import without_symbol_lines
 
-        text, removed = without_symbol_lines(docs.text, self.replace_char)
-        return {schema.TEXT: text, f"{self.prefix}.removed_lines": pa.array(removed.astype(np.int32))}
+        return self.given(*without_symbol_lines(docs.text, self.replace_char))

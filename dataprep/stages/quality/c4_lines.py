@@ -7,16 +7,12 @@ from typing import ClassVar
 import numpy as np
 import pyarrow as pa
 
-from dataprep import schema
 from dataprep.documents import Documents
-from dataprep.stage import Count, Example, Map
-
-_REMOVED = ("lines_long_word", "lines_without_stop", "lines_too_few_words", "lines_javascript", "lines_policy",
-            "citations")  # fmt: skip
-_SCORES = ("lorem_ipsum_lines", "curly_bracket_lines", "sentences")
+from dataprep.editing import Editing
+from dataprep.stage import Count, Example
 
 
-class C4Lines(Map):
+class C4Lines(Editing):
     """Remove lines from `text`, and score the rest, as `c4_quality` describes it.
 
     Lines are non-blank and lose the white space and the citations in them; they are joined by line feeds, so blank ones
@@ -41,6 +37,15 @@ class C4Lines(Map):
     remove_policy_lines: bool = True
     """Remove lines about terms of use, privacy and cookies, in English and Chinese."""
 
+    removed: ClassVar[tuple[str, ...]] = (
+        "lines_long_word",
+        "lines_without_stop",
+        "lines_too_few_words",
+        "lines_javascript",
+        "lines_policy",
+        "citations",
+    )
+    scores: ClassVar[tuple[str, ...]] = ("lorem_ipsum_lines", "curly_bracket_lines", "sentences")
     examples: ClassVar[tuple[Example, ...]] = (
         Example(
             {"prefix": "c"},
@@ -70,13 +75,6 @@ class C4Lines(Map):
         ),
     )
 
-    def gives(self) -> dict[str, pa.DataType | None]:
-        counts = {f"{self.prefix}.{name}": pa.int32() for name in (*_REMOVED, *_SCORES)}
-        return {schema.TEXT: pa.large_string(), **counts}
-
-    def tallies(self) -> tuple[str, ...]:
-        return tuple(f"{self.prefix}.{name}" for name in _REMOVED)
-
     def columns(self, docs: Documents) -> dict[str, pa.Array]:
         from dataprep.text import prose_lines as prose
         from dataprep.text.sentences import sentences
@@ -94,12 +92,7 @@ class C4Lines(Map):
             without_javascript=self.remove_javascript_lines,
             without_policies=self.remove_policy_lines,
         )
-        removed = (prose.LONG_WORD, prose.WITHOUT_STOP, prose.FEW_WORDS, prose.JAVASCRIPT, prose.POLICY,
-                   prose.CITATIONS)  # fmt: skip
-        given = [counts[:, k] for k in (*removed, prose.LOREM, prose.CURLY)]
-        given.append(np.diff(sentences(text_buffers(edited)).offsets))
-        named = zip((*_REMOVED, *_SCORES), given, strict=True)
-        return {
-            schema.TEXT: edited,
-            **{f"{self.prefix}.{name}": pa.array(values.astype(np.int32)) for name, values in named},
-        }
+        wanted = (prose.LONG_WORD, prose.WITHOUT_STOP, prose.FEW_WORDS, prose.JAVASCRIPT, prose.POLICY, prose.CITATIONS,
+                  prose.LOREM, prose.CURLY)  # fmt: skip
+        left = np.diff(sentences(text_buffers(edited)).offsets)
+        return self.given(edited, *(counts[:, k] for k in wanted), left)

@@ -7,16 +7,12 @@ from typing import ClassVar
 import numpy as np
 import pyarrow as pa
 
-from dataprep import schema
 from dataprep.documents import Documents
-from dataprep.stage import Count, Example, Map
-
-_REMOVED = ("lines_long_word", "lines_without_stop", "lines_too_few_words", "lines_javascript", "lines_policy",
-            "citations")  # fmt: skip
-_SCORES = ("sentences", "lorem_ipsum_lines", "lorem_ipsum_lines_first", "curly_bracket_lines")
+from dataprep.editing import Editing
+from dataprep.stage import Count, Example
 
 
-class C4LinesDatatrove(Map):
+class C4LinesDatatrove(Editing):
     """Remove lines from `text`, and score the rest, as C4QualityFilter of datatrove 0.10.1 does, byte for byte.
 
     Lines are those of Python's `str.splitlines`, words those of `str.split`, sentences those of spaCy's sentencizer on
@@ -41,6 +37,20 @@ class C4LinesDatatrove(Map):
     remove_policy_lines: bool = True
     """Remove lines about terms of use, privacy and cookies: six English phrases."""
 
+    removed: ClassVar[tuple[str, ...]] = (
+        "lines_long_word",
+        "lines_without_stop",
+        "lines_too_few_words",
+        "lines_javascript",
+        "lines_policy",
+        "citations",
+    )
+    scores: ClassVar[tuple[str, ...]] = (
+        "sentences",
+        "lorem_ipsum_lines",
+        "lorem_ipsum_lines_first",
+        "curly_bracket_lines",
+    )
     examples: ClassVar[tuple[Example, ...]] = (
         Example(
             {"prefix": "c"},
@@ -71,13 +81,6 @@ class C4LinesDatatrove(Map):
         ),
     )
 
-    def gives(self) -> dict[str, pa.DataType | None]:
-        counts = {f"{self.prefix}.{name}": pa.int32() for name in (*_REMOVED, *_SCORES)}
-        return {schema.TEXT: pa.large_string(), **counts}
-
-    def tallies(self) -> tuple[str, ...]:
-        return tuple(f"{self.prefix}.{name}" for name in _REMOVED)
-
     def columns(self, docs: Documents) -> dict[str, pa.Array]:
         from dataprep.text import datatrove_c4 as c4
         from dataprep.text.spacy_sentences import spacy_sentences
@@ -94,10 +97,7 @@ class C4LinesDatatrove(Map):
         )
         sentences = spacy_sentences(text_buffers(edited), np.ascontiguousarray(counts[:, c4.KEPT]))
         removed = (c4.LONG_WORD, c4.WITHOUT_STOP, c4.FEW_WORDS, c4.JAVASCRIPT, c4.POLICY, c4.CITATIONS)
-        scores = [*(counts[:, k] for k in removed), sentences]
-        scores += [counts[:, k] for k in (c4.LOREM, c4.LOREM_FIRST, c4.CURLY)]
-        named = zip((*_REMOVED, *_SCORES), scores, strict=True)
-        return {
-            schema.TEXT: c4.stripped(edited),
-            **{f"{self.prefix}.{name}": pa.array(values.astype(np.int32)) for name, values in named},
-        }
+        others = (c4.LOREM, c4.LOREM_FIRST, c4.CURLY)
+        return self.given(
+            c4.stripped(edited), *(counts[:, k] for k in removed), sentences, *(counts[:, k] for k in others)
+        )

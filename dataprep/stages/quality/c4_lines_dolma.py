@@ -4,18 +4,14 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-import numpy as np
 import pyarrow as pa
 
-from dataprep import schema
 from dataprep.documents import Documents
-from dataprep.stage import Count, Example, Map
-
-_REMOVED = ("lines_without_stop", "lines_too_few_words")
-_SCORES = ("lorem_ipsum_lines", "javascript_lines", "curly_bracket_lines")
+from dataprep.editing import Editing
+from dataprep.stage import Count, Example
 
 
-class C4LinesDolma(Map):
+class C4LinesDolma(Editing):
     """Remove lines from `text`, and score it, as tagger `c4_v2` and the mixer of dolma do (allenai/dolma 669f534,
     configs/c4-replication), byte for byte.
 
@@ -31,6 +27,8 @@ class C4LinesDolma(Map):
     only_stopped_lines: bool = True
     """Remove lines that do not end with one of `. ? ! "`; an ellipsis is a stop."""
 
+    removed: ClassVar[tuple[str, ...]] = ("lines_without_stop", "lines_too_few_words")
+    scores: ClassVar[tuple[str, ...]] = ("lorem_ipsum_lines", "javascript_lines", "curly_bracket_lines")
     examples: ClassVar[tuple[Example, ...]] = (
         Example(
             {"prefix": "c"},
@@ -52,13 +50,6 @@ class C4LinesDolma(Map):
         ),
     )
 
-    def gives(self) -> dict[str, pa.DataType | None]:
-        counts = {f"{self.prefix}.{name}": pa.int32() for name in (*_REMOVED, *_SCORES)}
-        return {schema.TEXT: pa.large_string(), **counts}
-
-    def tallies(self) -> tuple[str, ...]:
-        return tuple(f"{self.prefix}.{name}" for name in _REMOVED)
-
     def columns(self, docs: Documents) -> dict[str, pa.Array]:
         from dataprep.text import dolma_c4 as c4
 
@@ -66,8 +57,4 @@ class C4LinesDolma(Map):
             docs.text, fewest_words=self.shortest_line_words, only_stopped=self.only_stopped_lines
         )
         wanted = (c4.WITHOUT_STOP, c4.FEW_WORDS, c4.LOREM, c4.JAVASCRIPT, c4.CURLY)
-        named = zip((*_REMOVED, *_SCORES), wanted, strict=True)
-        return {
-            schema.TEXT: edited,
-            **{f"{self.prefix}.{name}": pa.array(counts[:, k].astype(np.int32)) for name, k in named},
-        }
+        return self.given(edited, *(counts[:, k] for k in wanted))
